@@ -1,0 +1,70 @@
+//! What one member says of itself, and the alarms raised in the cluster.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::MemberId;
+
+/// One member's answer to `Status`. Served by learners too, and without quorum: it is that member's own view only.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemberStatus {
+    /// The cluster it believes to be in.
+    pub cluster_id: u64,
+    /// Its own id.
+    pub member_id: MemberId,
+    /// Its version, for example `3.5.16`.
+    pub version: String,
+    /// Size of its database file in bytes.
+    pub db_size: u64,
+    /// Bytes of the database that hold data; etcd has reported it since 3.4.
+    pub db_size_in_use: u64,
+    /// Whom it takes for the leader; none while it knows of none.
+    pub leader: Option<MemberId>,
+    /// Index of the last raft entry that it knows to be committed.
+    pub raft_index: u64,
+    /// Index of the last raft entry that it has applied.
+    pub raft_applied_index: u64,
+    /// Its raft term.
+    pub raft_term: u64,
+    /// Whether it takes itself for a learner.
+    pub learner: bool,
+    /// Errors it reports of itself, such as alarms and the lack of a leader.
+    pub errors: Vec<String>,
+    /// How long the call took.
+    pub round_trip: Duration,
+}
+
+/// What an alarm is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum AlarmKind {
+    /// The database has reached its quota: writes are refused until it is compacted, defragmented and disarmed.
+    Nospace,
+    /// A member's data differs from the others'.
+    Corrupt,
+    /// A kind this runner does not know.
+    Unknown,
+}
+
+/// One raised alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// For which member.
+    pub member: MemberId,
+    /// What about.
+    pub kind: AlarmKind,
+}
+
+/// What a starting member shows on its metrics listener, before its client port is open. Each is none where this etcd version
+/// has no such metric.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberMetrics {
+    /// `etcd_server_proposals_applied_total`: the index of the last applied entry.
+    pub applied_index: Option<u64>,
+    /// `etcd_network_peer_received_bytes_total`, summed over the peers.
+    pub received_bytes: Option<u64>,
+    /// `etcd_network_snapshot_receive_inflights_total` or `etcd_server_snapshot_apply_in_progress_total`: a snapshot is on its
+    /// way or being applied.
+    pub snapshot_in_flight: Option<bool>,
+}
