@@ -152,6 +152,30 @@ impl Reason {
     }
 }
 
+/// What a person can do about an error; none where the message says it all.
+pub fn advice(reason: Reason) -> Option<&'static str> {
+    Some(match reason {
+        Reason::Unreachable | Reason::DeadlineExceeded | Reason::ConnectionLost => {
+            "check that the endpoint is right, that etcd runs there and that no firewall is in between"
+        }
+        Reason::Tls => {
+            "check --cacert, --cert and --key: the CA must be the one that signed the members' server certificates"
+        }
+        Reason::PermissionDenied | Reason::Unauthenticated => {
+            "membership calls need root where etcd's authentication is on: use a client certificate whose name has the root role"
+        }
+        Reason::NoLeader => "the cluster has lost its quorum: bring voters back before anything joins",
+        Reason::NoSpace => "compact and defragment the database, then disarm the alarm: etcdctl alarm disarm",
+        Reason::Corrupt => "a member's data differs: find it with etcdctl endpoint hashkv, remove it and add it anew",
+        Reason::TooManyLearners => "another learner is in the list: etcdctl member list shows it; wait for it or remove it",
+        Reason::UnhealthyCluster | Reason::NotEnoughStarted => {
+            "etcd changes its membership only while its voters are connected: etcdctl endpoint status --cluster shows who is not"
+        }
+        Reason::ClusterIdMismatch => "the endpoints belong to different clusters",
+        _ => return None,
+    })
+}
+
 impl ClusterError {
     /// An error of this reason with this text, seen at `endpoint`.
     pub fn new(reason: Reason, message: impl Into<String>, endpoint: impl Into<String>) -> Self {

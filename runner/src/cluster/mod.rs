@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-pub use error::{Class, ClusterError, Reason, Result};
+pub use error::{Class, ClusterError, Reason, Result, advice};
 pub use member::{Member, MemberId, MemberList, quorum};
 pub use status::{Alarm, AlarmKind, MemberMetrics, MemberStatus};
 pub use view::{MemberView, View};

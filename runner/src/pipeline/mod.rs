@@ -1,11 +1,34 @@
 //! The join, step by step, over traits: runs unchanged over a real cluster and a simulated one.
+//!
+//! `discover → check → lock → add-learner → start-member → sync → promote → verify → announce`. Each step observes and then acts,
+//! so that a run can be repeated from any point; [`execute`] is the order and what becomes of a failure.
 
+pub use execute::{Operation, execute};
+pub use gate::{Opinion, Window};
+pub use journal::{Journal, JournalError, JournalState, Record};
 pub use launcher::{DataDir, LaunchError, Launcher, MemberSpec, Running};
 pub use lock::{JoinLock, Queue};
+pub use outcome::{Conclusion, Failure, Outcome};
+pub use plan::{Gate, JoinPlan, StaleLearner, Timeouts};
 pub use policy::{
     Answer, FailurePolicy, Fault, FaultKind, Finding, Newcomer, Policy, PolicyError, Sample, Severity, Verdict,
 };
+pub use run::{Interrupt, Parts};
+pub use step::StepName;
+pub use versions::Version;
 
+pub mod adoption;
+pub mod checks;
+
+mod execute;
+mod gate;
+mod journal;
 mod launcher;
 mod lock;
+mod outcome;
+mod plan;
 mod policy;
+mod run;
+mod step;
+mod steps;
+mod versions;

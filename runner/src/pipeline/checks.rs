@@ -1,0 +1,180 @@
+//! The built-in checks: is the cluster healthy enough for anybody to join? Pure functions of what was observed.
+
+use super::adoption::Standing;
+use super::plan::{JoinPlan, StaleLearner};
+use super::versions::{self, Version};
+use super::{Finding, Severity};
+use crate::cluster::{AlarmKind, MemberId, View, advice, quorum};
+
+/// Judges one observation. `ours` is the member that this run works on already, if any; `version` the etcd version that the new
+/// member will run, where that is known.
+pub fn built_in(
+    view: &View,
+    plan: &JoinPlan,
+    standing: &Standing,
+    ours: Option<MemberId>,
+    version: Option<&str>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    quorum_now(view, &mut findings);
+    quorum_if_the_newcomer_dies(view, ours, &mut findings);
+    alarms(view, &mut findings);
+    learners(view, plan, ours, &mut findings);
+    views_agree(view, &mut findings);
+    names(view, plan, ours, &mut findings);
+    version_findings(view, ours, version, &mut findings);
+    if let Standing::Stop(stop) = standing {
+        findings.push(Finding {
+            severity: Severity::Error,
+            code: stop.code.to_owned(),
+            message: stop.message.clone(),
+            remedy: Some(stop.remedy.clone()),
+            member: None,
+        });
+    }
+    findings
+}
+
+fn finding(severity: Severity, code: &str, message: String) -> Finding {
+    Finding { severity, code: code.to_owned(), message, remedy: None, member: None }
+}
+
+fn with_remedy(mut finding: Finding, remedy: impl Into<String>) -> Finding {
+    finding.remedy = Some(remedy.into());
+    finding
+}
+
+/// Who does not answer, for messages.
+fn silent_voters(view: &View) -> String {
+    let silent: Vec<String> = view.voters().filter(|m| !m.healthy()).map(|m| m.member.label()).collect();
+    silent.join(", ")
+}
+
+fn quorum_now(view: &View, findings: &mut Vec<Finding>) {
+    let (healthy, voters) = (view.healthy_voters(), view.voters().count());
+    if healthy < view.quorum() {
+        let text = format!(
+            "only {healthy} of {voters} voters are healthy, {} are needed; silent: {}",
+            view.quorum(),
+            silent_voters(view)
+        );
+        findings.push(with_remedy(
+            finding(Severity::Error, "no-quorum", text),
+            "bring voters back first: a cluster without quorum accepts no change",
+        ));
+    } else if healthy < voters {
+        let text = format!("{healthy} of {voters} voters are healthy; silent: {}", silent_voters(view));
+        findings.push(finding(Severity::Warning, "voter-silent", text));
+    }
+}
+
+/// After the promotion there is one more voter, and it is the one most likely to fail.
+fn quorum_if_the_newcomer_dies(view: &View, ours: Option<MemberId>, findings: &mut Vec<Finding>) {
+    let others: Vec<_> = view.voters().filter(|m| Some(m.member.id) != ours).collect();
+    let healthy = others.iter().filter(|m| m.healthy()).count();
+    let (voters, needed) = (others.len(), quorum(others.len() + 1));
+    if voters == 1 {
+        let text = "with two voters the loss of either stops the cluster, until a third has joined".to_owned();
+        findings.push(finding(Severity::Info, "two-voters", text));
+    } else if healthy < needed && healthy >= view.quorum() {
+        let text = format!(
+            "if the new voter fails, {healthy} of {} voters remain healthy and {needed} are needed; silent now: {}",
+            voters + 1,
+            silent_voters(view)
+        );
+        findings.push(with_remedy(
+            finding(Severity::Error, "quorum-at-risk", text),
+            "bring the silent voter back, or remove it for good before its replacement joins: etcdctl member remove ID",
+        ));
+    }
+}
+
+fn alarms(view: &View, findings: &mut Vec<Finding>) {
+    for alarm in &view.alarms {
+        let label = view.get(alarm.member).map_or_else(|| alarm.member.to_string(), |m| m.member.label());
+        let (code, what, reason) = match alarm.kind {
+            AlarmKind::Nospace => {
+                ("alarm-nospace", "has reached its database quota (NOSPACE)", crate::cluster::Reason::NoSpace)
+            }
+            AlarmKind::Corrupt => ("alarm-corrupt", "is corrupt (CORRUPT)", crate::cluster::Reason::Corrupt),
+            AlarmKind::Unknown => {
+                ("alarm-unknown", "has an alarm of a kind this runner does not know", crate::cluster::Reason::Other)
+            }
+        };
+        let mut found = finding(Severity::Error, code, format!("an alarm is raised: {label} {what}"));
+        found.member = Some(alarm.member.to_string());
+        found.remedy = advice(reason).map(str::to_owned);
+        findings.push(found);
+    }
+}
+
+fn learners(view: &View, plan: &JoinPlan, ours: Option<MemberId>, findings: &mut Vec<Finding>) {
+    for learner in view.list().learners().filter(|m| Some(m.id) != ours && !m.has_peer_urls(&plan.peer_urls)) {
+        let text = format!(
+            "{} ({}, {}) is a learner already, and etcd allows one",
+            learner.label(),
+            learner.id,
+            learner.peer_urls.join(", ")
+        );
+        let severity = match plan.stale_learner {
+            StaleLearner::Wait => Severity::Warning,
+            StaleLearner::Fail => Severity::Error,
+        };
+        let mut found = finding(severity, "learner-present", text);
+        found.member = Some(learner.id.to_string());
+        found.remedy = Some(format!("if nobody is joining it any more: etcdctl member remove {}", learner.id));
+        findings.push(found);
+    }
+}
+
+/// What each member says of itself must be what the list says of it: 3.5 has lost promotions (etcd#19557, #18347).
+fn views_agree(view: &View, findings: &mut Vec<Finding>) {
+    for m in &view.members {
+        let Ok(status) = &m.status else { continue };
+        let who = m.member.label();
+        if status.cluster_id != view.cluster_id {
+            let text = format!("{who} says it is in cluster {:x}, the others in {:x}", status.cluster_id, view.cluster_id);
+            findings.push(finding(Severity::Error, "cluster-differs", text));
+        }
+        if status.learner != m.member.learner {
+            let (own, listed) = (role(status.learner), role(m.member.learner));
+            let text = format!("{who} takes itself for a {own}, the member list calls it a {listed}");
+            findings.push(with_remedy(
+                finding(Severity::Error, "role-differs", text),
+                "a promotion was lost (etcd#19557): remove the member and join it again with etcd 3.5.26 or later",
+            ));
+        }
+        if m.member.voter() && status.leader.is_some() && status.leader != view.leader {
+            let text = format!(
+                "{who} follows another leader than the one that answers for the cluster; an election may be under way"
+            );
+            findings.push(finding(Severity::Warning, "leader-differs", text));
+        }
+    }
+}
+
+fn role(learner: bool) -> &'static str {
+    if learner { "learner" } else { "voter" }
+}
+
+/// etcd takes names from `--initial-cluster` and merges two members of one name into one.
+fn names(view: &View, plan: &JoinPlan, ours: Option<MemberId>, findings: &mut Vec<Finding>) {
+    let taken = view
+        .members
+        .iter()
+        .find(|m| m.member.name == plan.name && Some(m.member.id) != ours && !m.member.has_peer_urls(&plan.peer_urls));
+    if let Some(m) = taken {
+        let text = format!("the name {} is taken by member {} at {}", plan.name, m.member.id, m.member.peer_urls.join(", "));
+        findings.push(with_remedy(finding(Severity::Error, "name-taken", text), "give another --name"));
+    }
+}
+
+fn version_findings(view: &View, ours: Option<MemberId>, version: Option<&str>, findings: &mut Vec<Finding>) {
+    let members: Vec<(String, Version)> = view
+        .members
+        .iter()
+        .filter(|m| Some(m.member.id) != ours)
+        .filter_map(|m| Some((m.member.label(), Version::parse(&m.status.as_ref().ok()?.version)?)))
+        .collect();
+    findings.extend(versions::judge(&members, version.and_then(Version::parse).as_ref()));
+}

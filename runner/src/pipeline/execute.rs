@@ -1,0 +1,272 @@
+//! Join, resume, rollback: the steps in their order, and what becomes of a failure.
+//!
+//! The promotion is the point of no return, and a type: [`Unpromoted`] can be undone, [`Promoted`] has no such method.
+
+use tokio::time::Instant;
+
+use super::journal::Journal;
+use super::journal::Record;
+use super::outcome::{Conclusion, Failure, Outcome};
+use super::run::{Interrupt, Parts, Run, journal_failure};
+use super::step::{Reversible, UndoError};
+use super::{JoinPlan, steps};
+use crate::event::{Event, EventKind};
+
+/// The steps that can be undone, in their order.
+const BEFORE: [&dyn Reversible; 6] =
+    [&steps::Discover, &steps::Check, &steps::Lock, &steps::AddLearner, &steps::StartMember, &steps::Sync];
+
+/// The undos, in their order: the member leaves the list *before* its process is stopped. A promotion whose answer was lost may
+/// still be applied, and a voter that is down costs quorum where one that is out of the list does not.
+const UNDO: [&dyn Reversible; 3] = [&steps::AddLearner, &steps::StartMember, &steps::Lock];
+
+/// What is wanted of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// A new run.
+    Join,
+    /// Go on with the run in the journal: to its end, or to the end of its undo where that had begun.
+    Resume,
+    /// Undo the run in the journal.
+    Rollback,
+}
+
+/// Executes a run and returns how it ended. `setup` is kept in the journal for the command's own use.
+///
+/// The journal must be fresh for [`Operation::Join`], and hold an unfinished run for the others.
+pub async fn execute(
+    operation: Operation,
+    plan: JoinPlan,
+    setup: serde_json::Value,
+    parts: Parts,
+    mut journal: Journal,
+    interrupt: Interrupt,
+) -> Conclusion {
+    let begun = match operation {
+        Operation::Join => journal.write(Record::Begun { plan: Box::new(plan.clone()), setup }),
+        Operation::Resume | Operation::Rollback => Ok(()),
+    };
+    let undoing = journal.state().undo_intended;
+    let mut run = Run::new(plan, parts, journal, interrupt.undo.clone());
+    let name = match operation {
+        Operation::Join => "join",
+        Operation::Resume => "resume",
+        Operation::Rollback => "rollback",
+    };
+    let (id, member) = (run.plan.run.clone(), run.plan.name.clone());
+    run.emit(EventKind::RunStarted { run: id, operation: name, member });
+
+    let unpromoted = Unpromoted { run };
+    let ended = match begun {
+        Err(error) => Ended { failure: Some(journal_failure(&error)), run: unpromoted.run, undone: true },
+        Ok(()) if operation == Operation::Rollback || undoing => {
+            unpromoted.undo(Failure::new(Outcome::RolledBackOnRequest, "asked for"), &interrupt).await
+        }
+        Ok(()) => unpromoted.forward(&interrupt).await,
+    };
+    ended.conclude(undoing && operation == Operation::Resume).await
+}
+
+/// A run whose member is not a voter, for all that is known.
+struct Unpromoted {
+    run: Run,
+}
+
+/// A run whose member is a voter. There is no way back from here.
+struct Promoted {
+    run: Run,
+}
+
+/// A run that goes no further.
+struct Ended {
+    run: Run,
+    /// Why it did not get to its end; none where it did.
+    failure: Option<Failure>,
+    /// Nothing of it is left in the cluster or on this node.
+    undone: bool,
+}
+
+impl Unpromoted {
+    async fn forward(mut self, interrupt: &Interrupt) -> Ended {
+        for step in BEFORE {
+            let began = begin(&mut self.run, step.name());
+            match step.run(&mut self.run).await {
+                Ok(summary) => finish(&mut self.run, step.name(), began, summary),
+                Err(failure) => {
+                    fail(&mut self.run, step.name(), &failure);
+                    return self.undo(failure, interrupt).await;
+                }
+            }
+        }
+        let began = begin(&mut self.run, "promote");
+        match steps::promote(&mut self.run).await {
+            Ok(summary) => {
+                finish(&mut self.run, "promote", began, summary);
+                Promoted { run: self.run }.forward().await
+            }
+            Err(failure) => {
+                fail(&mut self.run, "promote", &failure);
+                self.undo(failure, interrupt).await
+            }
+        }
+    }
+
+    /// Undoes everything, unless the member turns out to be a voter.
+    async fn undo(mut self, failure: Failure, interrupt: &Interrupt) -> Ended {
+        self.run.cancel = interrupt.leave.clone();
+        if let Some(mut stuck) = self.past_the_point().await {
+            if failure.outcome == Outcome::Interrupted {
+                stuck.outcome = Outcome::Interrupted;
+            }
+            return Ended { run: self.run, failure: Some(stuck), undone: false };
+        }
+        if let Err(stuck) = self.run.record(Record::UndoIntended) {
+            return Ended { run: self.run, failure: Some(Failure { outcome: Outcome::Stuck, ..stuck }), undone: false };
+        }
+        let mut stuck: Option<Failure> = None;
+        for step in UNDO {
+            // A member that could not be removed keeps its process and its data, or it could never be resumed.
+            if stuck.is_some() && step.name() != "lock" {
+                continue;
+            }
+            if let Err(UndoError { error, remedy }) = undo_step(&mut self.run, step).await
+                && step.name() != "lock"
+            {
+                let interrupted = self.run.cancel.is_cancelled();
+                let outcome = if interrupted { Outcome::Interrupted } else { Outcome::Stuck };
+                stuck = Some(Failure::new(outcome, format!("{}; {error}", failure.message)).hint(remedy));
+            }
+        }
+        match stuck {
+            Some(stuck) => Ended { run: self.run, failure: Some(stuck), undone: false },
+            None => Ended { run: self.run, failure: Some(failure), undone: true },
+        }
+    }
+
+    /// The failure to end with if the promotion was asked for and the member is a voter, or that cannot be known.
+    async fn past_the_point(&mut self) -> Option<Failure> {
+        if !self.run.journal.state().promote_intended && self.run.journal.state().adopted.is_none() {
+            return None;
+        }
+        let id = self.run.journal.state().member()?;
+        let limit = self.run.plan.timeouts.undo;
+        let mut patience = super::run::Patience::new("promote", limit);
+        loop {
+            match self.run.member_list().await {
+                Ok(list) => {
+                    let voter = list.get(id).is_some_and(|m| m.voter());
+                    return voter.then(|| {
+                        steps_unverified("it was promoted, although the answer to that was lost or the run was to be undone")
+                    });
+                }
+                Err(error) => {
+                    let text = format!("cannot tell whether the member is a voter: {error}");
+                    if patience.wait(&mut self.run, &text).await.is_err() {
+                        return Some(Failure::new(Outcome::Stuck, text).hint(
+                            "when the cluster answers again, run `runner resume` to finish the join or `runner rollback` to undo it",
+                        ));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn steps_unverified(reason: &str) -> Failure {
+    Failure::new(Outcome::Stuck, format!("the member is a voter: {reason}"))
+        .hint("run `runner resume` to verify it; a voter is removed only by a person: etcdctl member remove ID")
+}
+
+impl Promoted {
+    async fn forward(mut self) -> Ended {
+        let began = begin(&mut self.run, "verify");
+        let failure = match steps::verify(&mut self.run).await {
+            Ok(summary) => {
+                finish(&mut self.run, "verify", began, summary);
+                None
+            }
+            Err(failure) => {
+                fail(&mut self.run, "verify", &failure);
+                Some(failure)
+            }
+        };
+        // Held to the end, so that the next joiner meets a cluster that has settled.
+        let _ = undo_step(&mut self.run, &steps::Lock).await;
+        Ended { run: self.run, failure, undone: false }
+    }
+}
+
+impl Ended {
+    async fn conclude(mut self, was_undoing: bool) -> Conclusion {
+        let conclusion = self.conclusion(was_undoing);
+        let kept = conclusion.outcome == Outcome::Stuck || (conclusion.outcome == Outcome::Interrupted && !self.undone);
+        if !kept && let Err(failure) = self.run.record(Record::Finished { outcome: conclusion.outcome }) {
+            tracing::warn!("{}", failure.message);
+        }
+        let finished = Event::now(EventKind::RunFinished {
+            outcome: conclusion.outcome.name(),
+            exit_status: conclusion.outcome.exit_status(),
+            message: conclusion.message.clone(),
+            hints: conclusion.hints.clone(),
+            duration: self.run.started.elapsed(),
+        });
+        let began = begin(&mut self.run, "announce");
+        steps::announce(&mut self.run, &finished).await;
+        finish(&mut self.run, "announce", began, String::new());
+        self.run.parts.sink.emit(finished);
+        conclusion
+    }
+
+    fn conclusion(&self, was_undoing: bool) -> Conclusion {
+        let name = &self.run.plan.name;
+        let touched = self.run.journal.state().before.is_some();
+        let Some(failure) = &self.failure else {
+            return Conclusion { outcome: Outcome::Joined, message: format!("{name} is a voter"), hints: Vec::new() };
+        };
+        let (outcome, mut hints) = (failure.outcome, failure.hints.clone());
+        let undone = if touched { "undone: the cluster is as it was" } else { "nothing was changed" };
+        let message = match outcome {
+            Outcome::RolledBackOnRequest if was_undoing => format!("the undo had begun, and is finished: {undone}"),
+            Outcome::RolledBackOnRequest => undone.to_owned(),
+            Outcome::Interrupted if !self.undone => {
+                hints.push("`runner resume` goes on, `runner rollback` undoes it".to_owned());
+                format!("{}; the run can be resumed", failure.message)
+            }
+            Outcome::Stuck => failure.message.clone(),
+            _ if self.undone => format!("{}; {undone}", failure.message),
+            _ => failure.message.clone(),
+        };
+        Conclusion { outcome, message, hints }
+    }
+}
+
+fn begin(run: &mut Run, step: &'static str) -> Instant {
+    run.emit(EventKind::StepStarted { step });
+    Instant::now()
+}
+
+fn finish(run: &mut Run, step: &'static str, began: Instant, summary: String) {
+    run.emit(EventKind::StepFinished { step, duration: began.elapsed(), summary });
+}
+
+fn fail(run: &mut Run, step: &'static str, failure: &Failure) {
+    run.emit(EventKind::StepFailed { step, error: failure.message.clone() });
+}
+
+async fn undo_step(run: &mut Run, step: &dyn Reversible) -> Result<(), UndoError> {
+    let name = step.name();
+    if run.journal.state().before.is_some() && name != "lock" {
+        run.emit(EventKind::Undoing { step: name });
+    }
+    match step.undo(run).await {
+        Ok(None) => Ok(()),
+        Ok(Some(summary)) => {
+            run.emit(EventKind::Undone { step: name, summary });
+            Ok(())
+        }
+        Err(error) => {
+            run.emit(EventKind::UndoFailed { step: name, error: error.error.clone(), remedy: error.remedy.clone() });
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! What this run intended and got back. The cluster is the truth; the journal only says which part of it is ours.
+//!
+//! One record a line, each with a checksum in front, synced to the disk before the mutation that it announces. A last line
+//! without its end (the machine died while it was written) is dropped: what it announced had not begun. A whole line that does
+//! not match its checksum is refused, the last one too: what it announced may have been done.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{DataDir, JoinPlan, Outcome};
+use crate::clock;
+use crate::cluster::{MemberId, MemberList};
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Record {
+    /// The run began.
+    Begun {
+        /// What it is to do.
+        plan: Box<JoinPlan>,
+        /// What the command needs to build the same launcher, lock and plugins again; opaque to the pipeline.
+        setup: serde_json::Value,
+    },
+    /// The member is about to be added.
+    AddIntended {
+        /// The member list before: what is in it is not ours.
+        before: MemberList,
+        /// The data directory before: what was in it is not ours.
+        data_dir: DataDir,
+    },
+    /// The member was added, by etcd's answer or by what the list shows after a lost answer.
+    Added {
+        /// Its id.
+        id: MemberId,
+    },
+    /// A learner that somebody had added for this node was taken over.
+    Adopted {
+        /// Its id.
+        id: MemberId,
+    },
+    /// The member's process is about to be started.
+    StartIntended,
+    /// The promotion is about to be asked for.
+    PromoteIntended,
+    /// The member is a voter.
+    Promoted,
+    /// The undo began: this run will not promote any more.
+    UndoIntended,
+    /// The run is over.
+    Finished {
+        /// How it ended.
+        outcome: Outcome,
+    },
+}
+
+/// What the records come to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JournalState {
+    /// The plan and the command's own setup.
+    pub begun: Option<(JoinPlan, serde_json::Value)>,
+    /// The member list and the data directory before the add, once it was intended.
+    pub before: Option<(MemberList, DataDir)>,
+    /// The id of the member that this run added.
+    pub added: Option<MemberId>,
+    /// The id of the member that this run took over.
+    pub adopted: Option<MemberId>,
+    /// The member's process was to be started.
+    pub start_intended: bool,
+    /// The promotion was asked for, maybe.
+    pub promote_intended: bool,
+    /// The member is a voter.
+    pub promoted: bool,
+    /// The undo began.
+    pub undo_intended: bool,
+    /// The run is over.
+    pub finished: Option<Outcome>,
+}
+
+/// Where the lines are kept.
+trait Store: Send + Sync {
+    fn append(&mut self, line: &[u8]) -> io::Result<()>;
+}
+
+/// A journal, open for writing.
+pub struct Journal {
+    store: Box<dyn Store>,
+    state: JournalState,
+    place: String,
+}
+
+/// Why a journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// It cannot be read or written.
+    #[error("cannot use the journal {path}: {error}")]
+    Io {
+        /// Which file.
+        path: String,
+        /// The system's error.
+        error: io::Error,
+    },
+    /// A line other than a torn last one does not match its checksum or cannot be read.
+    #[error("the journal {path} is damaged in line {line}: {what}")]
+    Damaged {
+        /// Which file.
+        path: String,
+        /// Which line, from 1.
+        line: usize,
+        /// In which way.
+        what: String,
+    },
+    /// Another runner has it open.
+    #[error("another runner is at work on this node: it holds {path}")]
+    Busy {
+        /// Which file.
+        path: String,
+    },
+}
+
+/// A record with its time.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    at: Timestamp,
+    #[serde(flatten)]
+    record: Record,
+}
+
+impl Journal {
+    /// Opens the journal in this file, and reads what is in it; makes it (0600, its folder 0700) if there is none. Held by one
+    /// process at a time.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let failed = |error| JournalError::Io { path: path.display().to_string(), error };
+        if let Some(folder) = path.parent() {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        }
+        let mut options = OpenOptions::new();
+        let mut file = options.read(true).append(true).create(true).mode(0o600).open(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(JournalError::Busy { path: path.display().to_string() }),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(failed)?;
+        let (state, good) = read(&bytes, &path.display().to_string())?;
+        if good < bytes.len() {
+            file.set_len(good as u64).map_err(failed)?;
+            file.seek(SeekFrom::End(0)).map_err(failed)?;
+        }
+        Ok(Self { store: Box::new(FileStore { file, path: path.to_owned() }), state, place: path.display().to_string() })
+    }
+
+    /// A journal in memory; reads what `lines` holds. For the simulated cluster: a crash leaves the lines behind.
+    pub fn in_memory(lines: &Arc<Mutex<Vec<u8>>>) -> Result<Self, JournalError> {
+        let place = "(memory)".to_owned();
+        let mut held = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let (state, good) = read(&held, &place)?;
+        held.truncate(good);
+        drop(held);
+        Ok(Self { store: Box::new(MemoryStore(Arc::clone(lines))), state, place })
+    }
+
+    /// What the records come to.
+    pub fn state(&self) -> &JournalState {
+        &self.state
+    }
+
+    /// Writes one record and waits until it is on the disk.
+    pub fn write(&mut self, record: Record) -> Result<(), JournalError> {
+        let line = encode(&Line { at: clock::now(), record: record.clone() });
+        self.store.append(&line).map_err(|error| JournalError::Io { path: self.place.clone(), error })?;
+        self.state.apply(record);
+        Ok(())
+    }
+}
+
+impl JournalState {
+    fn apply(&mut self, record: Record) {
+        match record {
+            Record::Begun { plan, setup } => self.begun = Some((*plan, setup)),
+            Record::AddIntended { before, data_dir } => {
+                // The first one counts: a repeated intent comes after an add that may have been applied.
+                self.before.get_or_insert((before, data_dir));
+            }
+            Record::Added { id } => self.added = Some(id),
+            Record::Adopted { id } => self.adopted = Some(id),
+            Record::StartIntended => self.start_intended = true,
+            Record::PromoteIntended => self.promote_intended = true,
+            Record::Promoted => self.promoted = true,
+            Record::UndoIntended => self.undo_intended = true,
+            Record::Finished { outcome } => self.finished = Some(outcome),
+        }
+    }
+
+    /// The member that this run works on: added or taken over.
+    pub fn member(&self) -> Option<MemberId> {
+        self.added.or(self.adopted)
+    }
+
+    /// Whether there is a run in it that has not come to its end.
+    pub fn unfinished(&self) -> bool {
+        self.begun.is_some() && !matches!(self.finished, Some(outcome) if outcome != Outcome::Stuck)
+    }
+}
+
+/// `crc32 of the JSON in hex, a space, the JSON, a newline`.
+fn encode(line: &Line) -> Vec<u8> {
+    let json = serde_json::to_string(line).unwrap_or_default();
+    format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes())).into_bytes()
+}
+
+/// Reads all records; returns what they come to and how many bytes are good.
+fn read(bytes: &[u8], path: &str) -> Result<(JournalState, usize), JournalError> {
+    let mut state = JournalState::default();
+    let mut good = 0;
+    let mut number = 0;
+    while good < bytes.len() {
+        number += 1;
+        let rest = &bytes[good..];
+        let Some(end) = rest.iter().position(|b| *b == b'\n') else { break };
+        match decode(&rest[..end]) {
+            Ok(line) => state.apply(line.record),
+            Err(what) => return Err(JournalError::Damaged { path: path.to_owned(), line: number, what }),
+        }
+        good += end + 1;
+    }
+    Ok((state, good))
+}
+
+fn decode(line: &[u8]) -> Result<Line, String> {
+    let text = std::str::from_utf8(line).map_err(|_| "not UTF-8".to_owned())?;
+    let (sum, json) = text.split_once(' ').ok_or("no checksum")?;
+    let sum = u32::from_str_radix(sum, 16).map_err(|_| "no checksum".to_owned())?;
+    if sum != crc32fast::hash(json.as_bytes()) {
+        return Err("its checksum does not match".to_owned());
+    }
+    serde_json::from_str(json).map_err(|e| format!("written by another version of runner? {e}"))
+}
+
+struct FileStore {
+    file: File,
+    path: PathBuf,
+}
+
+impl Store for FileStore {
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        self.file.write_all(line)?;
+        self.file.sync_data()?;
+        // The first line also needs its file to be in the folder after a power cut.
+        if self.file.metadata()?.len() == line.len() as u64
+            && let Some(folder) = self.path.parent()
+        {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(())
+    }
+}
+
+struct MemoryStore(Arc<Mutex<Vec<u8>>>);
+
+impl Store for MemoryStore {
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(line);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(records: &[Record]) -> Vec<u8> {
+        records.iter().flat_map(|r| encode(&Line { at: Timestamp::UNIX_EPOCH, record: r.clone() })).collect()
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state/journal");
+        let mut journal = Journal::open(&path).unwrap();
+        journal.write(Record::AddIntended { before: MemberList::default(), data_dir: DataDir::Absent }).unwrap();
+        journal.write(Record::Added { id: MemberId(0xabc) }).unwrap();
+        assert!(matches!(Journal::open(&path), Err(JournalError::Busy { .. })));
+        drop(journal);
+        let journal = Journal::open(&path).unwrap();
+        assert_eq!(journal.state().added, Some(MemberId(0xabc)));
+        assert_eq!(journal.state().before, Some((MemberList::default(), DataDir::Absent)));
+    }
+
+    #[test]
+    fn a_torn_tail_is_dropped_at_every_length() {
+        let records = [Record::StartIntended, Record::PromoteIntended];
+        let whole = written(&records);
+        let first = written(&records[..1]).len();
+        for length in first..whole.len() {
+            let (state, good) = read(&whole[..length], "j").unwrap();
+            assert_eq!((state.start_intended, state.promote_intended, good), (true, false, first), "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_is_never_misread() {
+        let whole = written(&[Record::StartIntended, Record::PromoteIntended, Record::Promoted]);
+        let (honest, _) = read(&whole, "j").unwrap();
+        for place in 0..whole.len() {
+            for bit in 0..8 {
+                let mut damaged = whole.clone();
+                damaged[place] ^= 1 << bit;
+                if let Ok((state, _)) = read(&damaged, "j") {
+                    // A flip may turn hex to upper case (the same checksum) or take the last line's end away (a torn line).
+                    let promoted_lost = JournalState { promoted: false, ..honest.clone() };
+                    assert!(state == honest || state == promoted_lost, "byte {place} bit {bit} was misread");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn damage_in_the_middle_is_refused_with_its_line() {
+        let mut bytes = written(&[Record::StartIntended, Record::PromoteIntended]);
+        bytes[12] ^= 1;
+        let error = read(&bytes, "journal").unwrap_err().to_string();
+        assert_eq!(error, "the journal journal is damaged in line 1: its checksum does not match");
+    }
+}

@@ -1,0 +1,148 @@
+//! How a run can end, and why a step can fail.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Fault, LaunchError, PolicyError};
+use crate::cluster::{Class, ClusterError};
+
+/// How a run ended. Each has an exit status of its own, so that scripts need not read text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The member is a voter and serves reads.
+    Joined,
+    /// `rollback` was asked for and everything is undone.
+    RolledBackOnRequest,
+    /// The input cannot be used; nothing was changed.
+    BadInput,
+    /// A built-in check refused; the cluster is as it was.
+    CheckRefused,
+    /// A plugin refused; the cluster is as it was.
+    PluginRefused,
+    /// A plugin failed to answer and its failure policy is `fail`; the cluster is as it was.
+    PluginFailed,
+    /// The cluster could not be reached; it is as it was.
+    Unreachable,
+    /// Something took too long; everything is undone.
+    TimedOut,
+    /// Something failed; everything is undone.
+    RolledBack,
+    /// Neither promoted nor undone, or promoted and not verified: a person is needed.
+    Stuck,
+    /// Interrupted; the message says whether it was undone or can be resumed.
+    Interrupted,
+}
+
+/// Why a step gave up. Everything that can be undone is undone before it becomes the run's outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What the outcome will be if the undo succeeds.
+    pub outcome: Outcome,
+    /// One sentence.
+    pub message: String,
+    /// What to do about it, a line each.
+    pub hints: Vec<String>,
+}
+
+/// The end of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conclusion {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// One sentence.
+    pub message: String,
+    /// What to do next, a line each.
+    pub hints: Vec<String>,
+}
+
+impl Outcome {
+    /// The command's exit status for this outcome.
+    pub fn exit_status(self) -> u8 {
+        match self {
+            Self::Joined | Self::RolledBackOnRequest => 0,
+            Self::BadInput => 2,
+            Self::CheckRefused => 10,
+            Self::PluginRefused => 11,
+            Self::PluginFailed => 12,
+            Self::Unreachable => 13,
+            Self::TimedOut => 14,
+            Self::RolledBack => 15,
+            Self::Stuck => 16,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// Its name in kebab-case, as in events and run records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Joined => "joined",
+            Self::RolledBackOnRequest => "rolled-back-on-request",
+            Self::BadInput => "bad-input",
+            Self::CheckRefused => "check-refused",
+            Self::PluginRefused => "plugin-refused",
+            Self::PluginFailed => "plugin-failed",
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed-out",
+            Self::RolledBack => "rolled-back",
+            Self::Stuck => "stuck",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Failure {
+    /// A failure without hints.
+    pub fn new(outcome: Outcome, message: impl Into<String>) -> Self {
+        Self { outcome, message: message.into(), hints: Vec::new() }
+    }
+
+    /// The same with one more hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The run was interrupted (Ctrl-C or SIGTERM).
+    pub fn interrupted() -> Self {
+        Self::new(Outcome::Interrupted, "interrupted")
+    }
+
+    /// A call to the cluster failed while `doing`.
+    pub fn cluster(doing: &str, error: &ClusterError) -> Self {
+        let outcome = match error.reason.class() {
+            Class::Fatal => Outcome::RolledBack,
+            Class::Retry | Class::WaitForOther | Class::Ambiguous => Outcome::Unreachable,
+        };
+        let mut failure = Self::new(outcome, format!("{doing}: {error}"));
+        failure.hints.extend(crate::cluster::advice(error.reason).map(str::to_owned));
+        failure
+    }
+
+    /// A plugin did not answer.
+    pub(super) fn plugin(plugin: &str, fault: &Fault) -> Self {
+        let mut failure = Self::new(Outcome::PluginFailed, format!("{plugin}: {}", fault.message));
+        failure.hints.extend(fault.log.iter().rev().take(5).rev().map(|line| format!("{plugin} logged: {line}")));
+        failure
+    }
+}
+
+impl From<LaunchError> for Failure {
+    fn from(error: LaunchError) -> Self {
+        Self { outcome: Outcome::RolledBack, message: error.message, hints: error.hints }
+    }
+}
+
+impl From<PolicyError> for Failure {
+    fn from(error: PolicyError) -> Self {
+        Self { outcome: Outcome::BadInput, message: error.message, hints: error.hints }
+    }
+}

@@ -1,0 +1,230 @@
+//! One run's state and what every step needs: calls with patience, waits that Ctrl-C ends, events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::adoption::{self, Standing};
+use super::gate::Window;
+use super::journal::{Journal, JournalError, Record};
+use super::{DataDir, Failure, JoinLock, JoinPlan, Launcher, Outcome, Policy, StepName};
+use crate::cluster::{Class, Cluster, ClusterError, MemberId, MemberList, Result as ClusterResult, View};
+use crate::event::{Event, EventKind, EventSink};
+
+/// The outside world, as the pipeline sees it.
+#[derive(Clone)]
+pub struct Parts {
+    /// The cluster to join.
+    pub cluster: Arc<dyn Cluster>,
+    /// What starts the member on this node.
+    pub launcher: Arc<dyn Launcher>,
+    /// What keeps joins apart.
+    pub lock: Arc<dyn JoinLock>,
+    /// The plugins.
+    pub policy: Arc<dyn Policy>,
+    /// Who is told.
+    pub sink: Arc<dyn EventSink>,
+}
+
+/// The two interruptions: the first asks to undo, the second to leave everything as it is, resumable.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt {
+    /// Ctrl-C, once: stop going forward and undo.
+    pub undo: CancellationToken,
+    /// Ctrl-C again: stop at once; the journal stays.
+    pub leave: CancellationToken,
+}
+
+/// Events kept for the notifiers; progress and plugin logs are not among them. A run of a day stays far below.
+const EVENTS_KEPT: usize = 2000;
+
+/// A run under way.
+pub(super) struct Run {
+    pub(super) plan: JoinPlan,
+    pub(super) parts: Parts,
+    pub(super) journal: Journal,
+    /// What ends waits now: `Interrupt::undo` going forward, `Interrupt::leave` while undoing.
+    pub(super) cancel: CancellationToken,
+    /// Where the cluster was last seen, the leader first.
+    pub(super) endpoints: Vec<String>,
+    /// The last whole observation.
+    pub(super) view: Option<Arc<View>>,
+    pub(super) window: Window,
+    /// An add whose answer is not known was sent: its effect may still come.
+    pub(super) add_unsettled: bool,
+    pub(super) told: Vec<Event>,
+    pub(super) started: Instant,
+}
+
+/// Tries again, soon at first and then less often, until a limit; says once what for.
+pub(super) struct Patience {
+    step: StepName,
+    deadline: Instant,
+    limit: Duration,
+    delay: Duration,
+    said: Option<(String, Instant)>,
+}
+
+/// The pause between the first two tries: about the time that a local etcd takes to apply an entry.
+const FIRST_DELAY: Duration = Duration::from_millis(10);
+/// The longest pause: what a person would not notice.
+const LONGEST_DELAY: Duration = Duration::from_millis(400);
+/// An unchanged reason is repeated after this time, so that a log shows that the run is alive.
+const SAY_AGAIN: Duration = Duration::from_secs(10);
+
+impl Run {
+    pub(super) fn new(plan: JoinPlan, parts: Parts, journal: Journal, cancel: CancellationToken) -> Self {
+        let state = journal.state();
+        let add_unsettled = state.before.is_some() && state.member().is_none();
+        Self {
+            endpoints: plan.endpoints.clone(),
+            plan,
+            parts,
+            journal,
+            cancel,
+            view: None,
+            window: Window::default(),
+            add_unsettled,
+            told: Vec::new(),
+            started: Instant::now(),
+        }
+    }
+
+    /// Tells everybody.
+    pub(super) fn emit(&mut self, kind: EventKind) {
+        let event = Event::now(kind);
+        let kept = !matches!(event.kind, EventKind::SyncProgress(_) | EventKind::PluginLog { .. });
+        if kept && self.told.len() < EVENTS_KEPT {
+            self.told.push(event.clone());
+        }
+        self.parts.sink.emit(event);
+    }
+
+    /// Writes to the journal, before the mutation that the record announces.
+    pub(super) fn record(&mut self, record: Record) -> Result<(), Failure> {
+        self.journal.write(record).map_err(|error| journal_failure(&error))
+    }
+
+    /// Waits, unless interrupted.
+    pub(super) async fn pause(&self, duration: Duration) -> Result<(), Failure> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(Failure::interrupted()),
+            () = tokio::time::sleep(duration) => Ok(()),
+        }
+    }
+
+    /// Fails if interrupted; for loops that may never need to wait.
+    pub(super) fn check_interrupt(&self) -> Result<(), Failure> {
+        if self.cancel.is_cancelled() { Err(Failure::interrupted()) } else { Ok(()) }
+    }
+
+    /// Observes the whole cluster anew.
+    pub(super) async fn observe(&mut self) -> ClusterResult<Arc<View>> {
+        let mut known = self.endpoints.clone();
+        known.extend(self.plan.endpoints.iter().filter(|e| !self.endpoints.contains(e)).cloned());
+        let view = Arc::new(View::observe(&*self.parts.cluster, &known).await?);
+        self.endpoints = view.endpoints();
+        self.view = Some(Arc::clone(&view));
+        Ok(view)
+    }
+
+    /// The leader's endpoint, from the last observation, or from a new one where there is none.
+    pub(super) async fn leader(&mut self) -> ClusterResult<String> {
+        let view = match &self.view {
+            Some(view) => Arc::clone(view),
+            None => self.observe().await?,
+        };
+        view.membership_endpoint().map(str::to_owned)
+    }
+
+    /// The member list, linearizable, from the leader. An error makes the next call look for the leader anew.
+    pub(super) async fn member_list(&mut self) -> ClusterResult<MemberList> {
+        let endpoint = self.leader().await?;
+        let list = self.parts.cluster.member_list(&endpoint).await;
+        self.noted(list)
+    }
+
+    /// Forgets the last observation if this call failed in a way that a new leader would explain.
+    pub(super) fn noted<T>(&mut self, result: ClusterResult<T>) -> ClusterResult<T> {
+        if result.as_ref().is_err_and(|e| matches!(e.class(), Class::Retry | Class::Ambiguous)) {
+            self.view = None;
+        }
+        result
+    }
+
+    /// The member that this run works on: by the journal, or (after a lost answer) the one with our peer URLs that was not there
+    /// before.
+    pub(super) fn ours(&self, list: &MemberList) -> Option<MemberId> {
+        let state = self.journal.state();
+        if let Some(id) = state.member() {
+            return Some(id);
+        }
+        let (before, _) = state.before.as_ref()?;
+        list.by_peer_urls(&self.plan.peer_urls).map(|m| m.id).filter(|id| before.get(*id).is_none())
+    }
+
+    /// Where this node stands, by the list and the data directory.
+    pub(super) async fn standing(&self, list: &MemberList) -> Result<Standing, Failure> {
+        let dir = self.parts.launcher.data_dir().await?;
+        let path = self.parts.launcher.data_dir_path();
+        Ok(adoption::standing(list, &self.plan.peer_urls, Some(&dir), &path.display().to_string()))
+    }
+
+    /// The data directory before this run touched it; none while the run has not got that far.
+    pub(super) fn data_dir_before(&self) -> Option<&DataDir> {
+        self.journal.state().before.as_ref().map(|(_, dir)| dir)
+    }
+}
+
+impl Patience {
+    pub(super) fn new(step: StepName, limit: Duration) -> Self {
+        Self { step, deadline: Instant::now() + limit, limit, delay: FIRST_DELAY, said: None }
+    }
+
+    /// Waits a little and says what for; fails when the limit has passed or the run was interrupted.
+    pub(super) async fn wait(&mut self, run: &mut Run, reason: &str) -> Result<(), Failure> {
+        let now = Instant::now();
+        if now >= self.deadline {
+            let text = format!("gave up after {}: {reason}", humantime::format_duration(self.limit));
+            return Err(Failure::new(Outcome::TimedOut, text));
+        }
+        let fresh = !self.said.as_ref().is_some_and(|(text, at)| text == reason && now - *at < SAY_AGAIN);
+        // The very first tries are quick and usually enough: nothing to say yet.
+        if fresh && self.delay > FIRST_DELAY * 4 {
+            self.said = Some((reason.to_owned(), now));
+            let left = Some(self.deadline - now);
+            run.emit(EventKind::Waiting { step: self.step, reason: reason.to_owned(), left });
+        }
+        let pause = self.delay.min(self.deadline - now);
+        self.delay = (self.delay * 3 / 2).min(LONGEST_DELAY);
+        run.pause(pause).await
+    }
+
+    /// The same for an error of the cluster: fails at once where trying again cannot help.
+    pub(super) async fn wait_out(&mut self, run: &mut Run, doing: &str, error: &ClusterError) -> Result<(), Failure> {
+        if error.class() == Class::Fatal {
+            return Err(Failure::cluster(doing, error));
+        }
+        let waited = self.wait(run, &format!("{doing}: {error}")).await;
+        waited.map_err(|failure| match crate::cluster::advice(error.reason) {
+            Some(advice) if failure.outcome == Outcome::TimedOut => failure.hint(advice),
+            _ => failure,
+        })
+    }
+}
+
+pub(super) fn journal_failure(error: &JournalError) -> Failure {
+    let failure = Failure::new(Outcome::RolledBack, error.to_string());
+    match error {
+        JournalError::Busy { .. } => failure.hint("wait for it to end; `runner status` shows what it does"),
+        JournalError::Io { .. } => {
+            failure.hint("nothing is changed in the cluster without a journal: check the disk and --state-dir")
+        }
+        JournalError::Damaged { .. } => failure.hint(
+            "compare `etcdctl member list` with the readable lines, set right what is left over, then move the file aside",
+        ),
+    }
+}

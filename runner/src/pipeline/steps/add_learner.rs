@@ -1,0 +1,200 @@
+//! add-learner: the member enters the list without a vote.
+//!
+//! Half-success is normal: an add whose answer was lost may have been applied. So the intent goes to the journal first, with the
+//! list as it was, and what is ours is found by peer URLs among what was not there before.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::lock;
+use crate::cluster::{Class, Member, MemberId, MemberList, Reason};
+use crate::event::EventKind;
+use crate::pipeline::adoption::Standing;
+use crate::pipeline::journal::Record;
+use crate::pipeline::plan::StaleLearner;
+use crate::pipeline::run::{Patience, Run};
+use crate::pipeline::step::{Reversible, StepName, UndoError};
+use crate::pipeline::{Failure, Outcome};
+
+/// Adds the learner; the undo removes it by its id.
+pub(in crate::pipeline) struct AddLearner;
+
+/// How long an add whose answer was lost may still show up: etcd gives up its own proposals after 5 s plus two election timeouts,
+/// 7 s with the defaults (`ReqTimeout`, server/config/config.go).
+const SETTLE: Duration = Duration::from_secs(7);
+
+#[async_trait]
+impl Reversible for AddLearner {
+    fn name(&self) -> StepName {
+        "add-learner"
+    }
+
+    async fn run(&self, run: &mut Run) -> Result<String, Failure> {
+        let mut patience = Patience::new(self.name(), run.plan.timeouts.add);
+        let mut slot = Patience::new(self.name(), run.plan.timeouts.learner_slot);
+        loop {
+            run.check_interrupt()?;
+            let list = match run.member_list().await {
+                Ok(list) => list,
+                Err(error) => {
+                    patience.wait_out(run, "cannot read the member list", &error).await?;
+                    continue;
+                }
+            };
+            if let Some(done) = already(run, &list).await? {
+                return Ok(done);
+            }
+            if let Some(other) = others_learner(run, &list) {
+                let text = taken_slot(other);
+                if run.plan.stale_learner == StaleLearner::Fail {
+                    return Err(slot_failure(&text, other));
+                }
+                slot.wait(run, &text).await.map_err(|f| match f.outcome {
+                    Outcome::TimedOut => slot_failure(&f.message, other),
+                    _ => f,
+                })?;
+                continue;
+            }
+            lock::ensure_held(run, self.name()).await?;
+            let data_dir = run.parts.launcher.data_dir().await?;
+            run.record(Record::AddIntended { before: list, data_dir })?;
+            match add(run).await {
+                Ok(id) => return added(run, id),
+                // Applied by an earlier try of ours, or somebody else's just now: the list tells.
+                Err(error) if error.reason == Reason::PeerUrlExists || error.reason == Reason::MemberExists => {
+                    patience.wait(run, &error.to_string()).await?;
+                }
+                Err(error) if error.class() == Class::WaitForOther => {
+                    slot.wait(run, &format!("etcd: {error}")).await?;
+                }
+                Err(error) => patience.wait_out(run, "cannot add the member", &error).await?,
+            }
+        }
+    }
+
+    async fn undo(&self, run: &mut Run) -> Result<Option<String>, UndoError> {
+        if run.journal.state().before.is_none() {
+            return Ok(None);
+        }
+        let mut patience = Patience::new(self.name(), run.plan.timeouts.undo);
+        let settled = tokio::time::Instant::now() + SETTLE;
+        let mut removed = None;
+        loop {
+            let list = match run.member_list().await {
+                Ok(list) => list,
+                Err(error) => {
+                    let waited = patience.wait(run, &format!("cannot read the member list: {error}")).await;
+                    waited.map_err(|f| by_hand(run, &f.message))?;
+                    continue;
+                }
+            };
+            let ours = run.ours(&list).filter(|id| run.journal.state().adopted != Some(*id));
+            match ours.and_then(|id| list.get(id)) {
+                Some(member) => {
+                    let id = member.id;
+                    removed = Some(id);
+                    if run.journal.state().added != Some(id) {
+                        // So that a second undo knows it by its id.
+                        run.record(Record::Added { id }).map_err(|f| by_hand(run, &f.message))?;
+                    }
+                    if let Err(error) = remove(run, id).await {
+                        let waited = match error.class() {
+                            Class::Fatal if error.reason != Reason::MemberNotFound => Err(error.to_string()),
+                            _ => patience.wait(run, &format!("cannot remove {id}: {error}")).await.map_err(|f| f.message),
+                        };
+                        waited.map_err(|text| by_hand(run, &text))?;
+                    }
+                }
+                None if run.add_unsettled && tokio::time::Instant::now() < settled => {
+                    // The answer to our add is not known: it may still be applied. Removing it later is nobody's job but ours.
+                    let waited = run.pause(Duration::from_millis(250)).await;
+                    waited.map_err(|f| by_hand(run, &f.message))?;
+                }
+                None => {
+                    run.add_unsettled = false;
+                    return Ok(removed
+                        .or(run.journal.state().added)
+                        .map(|id| format!("member {id} is no longer in the list")));
+                }
+            }
+        }
+    }
+}
+
+/// What needs no add: ours is in the list already, by an earlier run or an answer that was lost.
+async fn already(run: &mut Run, list: &MemberList) -> Result<Option<String>, Failure> {
+    if let Some(id) = run.ours(list) {
+        let Some(member) = list.get(id) else { return Err(removed_by_other(id)) };
+        let text = format!("member {id} is in the list as a {}", if member.learner { "learner" } else { "voter" });
+        if run.journal.state().member().is_none() {
+            added(run, id)?;
+        }
+        return Ok(Some(text));
+    }
+    let (id, text) = match run.standing(list).await? {
+        Standing::Fresh => return Ok(None),
+        Standing::Adopt(id) => (id, "was added for this node and has not started"),
+        Standing::Resume(id) => (id, "is a learner with its data on this node"),
+        Standing::Voter(id) => (id, "is a voter with its data on this node"),
+        Standing::Stop(stop) => return Err(Failure::new(Outcome::CheckRefused, stop.message).hint(stop.remedy)),
+    };
+    let data_dir = run.parts.launcher.data_dir().await?;
+    run.record(Record::AddIntended { before: list.clone(), data_dir })?;
+    run.record(Record::Adopted { id })?;
+    Ok(Some(format!("took over member {id}: it {text}")))
+}
+
+fn added(run: &mut Run, id: MemberId) -> Result<String, Failure> {
+    run.record(Record::Added { id })?;
+    run.add_unsettled = false;
+    run.emit(EventKind::MemberAdded { id });
+    Ok(format!("member {id}"))
+}
+
+async fn add(run: &mut Run) -> crate::cluster::Result<MemberId> {
+    let endpoint = run.leader().await?;
+    let before = run.add_unsettled;
+    run.add_unsettled = true;
+    let answer = run.parts.cluster.add_learner(&endpoint, &run.plan.peer_urls).await;
+    if answer.as_ref().is_err_and(|e| !e.ambiguous()) {
+        run.add_unsettled = before;
+    }
+    run.noted(answer)
+}
+
+async fn remove(run: &mut Run, id: MemberId) -> crate::cluster::Result<()> {
+    let endpoint = run.leader().await?;
+    let answer = run.parts.cluster.remove(&endpoint, id).await;
+    run.noted(answer)
+}
+
+fn others_learner<'a>(run: &Run, list: &'a MemberList) -> Option<&'a Member> {
+    list.learners().find(|m| !m.has_peer_urls(&run.plan.peer_urls))
+}
+
+fn taken_slot(other: &Member) -> String {
+    format!("{} ({}) is a learner, and etcd allows one", other.label(), other.id)
+}
+
+fn slot_failure(text: &str, other: &Member) -> Failure {
+    Failure::new(Outcome::CheckRefused, text)
+        .hint(format!("if nobody is joining it any more, remove it: etcdctl member remove {}", other.id))
+}
+
+/// Somebody else removed our member: this run must not add it again behind their back.
+pub(super) fn removed_by_other(id: MemberId) -> Failure {
+    Failure::new(Outcome::RolledBack, format!("member {id} was removed from the list by somebody else"))
+        .hint("find out who removes members here (a cluster controller, another operator) before joining again")
+}
+
+fn by_hand(run: &Run, error: &str) -> UndoError {
+    let what = match run.journal.state().added {
+        Some(id) => format!("run `runner rollback` when the cluster answers again, or `etcdctl member remove {id}`"),
+        None => format!(
+            "run `runner rollback` when the cluster answers again, or look for {} in `etcdctl member list` and remove that member",
+            run.plan.peer_urls.join(", ")
+        ),
+    };
+    UndoError { error: format!("the member could not be removed: {error}"), remedy: what }
+}

@@ -1,0 +1,54 @@
+//! discover: find the cluster from the given endpoints, and see all of it.
+
+use async_trait::async_trait;
+
+use crate::cluster::Class;
+use crate::event::EventKind;
+use crate::pipeline::run::{Patience, Run};
+use crate::pipeline::step::{Reversible, StepName};
+use crate::pipeline::{Failure, Outcome};
+
+/// Changes nothing, so there is nothing to undo.
+pub(in crate::pipeline) struct Discover;
+
+#[async_trait]
+impl Reversible for Discover {
+    fn name(&self) -> StepName {
+        "discover"
+    }
+
+    async fn run(&self, run: &mut Run) -> Result<String, Failure> {
+        let mut patience = Patience::new(self.name(), run.plan.timeouts.discover);
+        let view = loop {
+            run.check_interrupt()?;
+            match run.observe().await {
+                Ok(view) => break view,
+                Err(error) => {
+                    let failure =
+                        Failure { outcome: Outcome::Unreachable, ..Failure::cluster("cannot read the cluster", &error) };
+                    if error.class() == Class::Fatal {
+                        return Err(failure);
+                    }
+                    match patience.wait(run, &failure.message).await {
+                        Err(timed_out) if timed_out.outcome == Outcome::TimedOut => return Err(failure),
+                        waited => waited?,
+                    }
+                }
+            }
+        };
+        for error in &view.silent {
+            run.emit(EventKind::Finding {
+                source: "runner".to_owned(),
+                severity: "warning",
+                code: "endpoint-silent".to_owned(),
+                message: format!("a given endpoint does not answer: {error}"),
+                remedy: crate::cluster::advice(error.reason).map(str::to_owned),
+                member: None,
+            });
+        }
+        let leader = view.leader_view().map_or_else(|| "none".to_owned(), |m| m.member.label());
+        let learners = view.list().learners().count();
+        let learners = if learners == 0 { String::new() } else { format!(", {learners} learner") };
+        Ok(format!("cluster {:x}: {} voters{learners}, leader {leader}", view.cluster_id, view.voters().count()))
+    }
+}

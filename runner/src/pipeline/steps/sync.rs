@@ -1,0 +1,291 @@
+//! sync: the learner catches up, until the built-in gate and every promotion plugin are content.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::add_learner::removed_by_other;
+use super::start_member::died;
+use crate::clock;
+use crate::cluster::{ClusterError, MemberId, MemberMetrics, MemberStatus};
+use crate::event::{EventKind, Progress};
+use crate::pipeline::gate::Opinion;
+use crate::pipeline::run::{Patience, Run};
+use crate::pipeline::step::{Reversible, StepName};
+use crate::pipeline::{Failure, FailurePolicy, Outcome, Running, Sample, Verdict};
+
+/// Only watches and asks, so there is nothing to undo.
+pub(in crate::pipeline) struct Sync;
+
+/// Progress is told at most this often.
+const TELL_EVERY: Duration = Duration::from_millis(100);
+/// While the learner is far behind, samples are taken this far apart.
+const FAR_INTERVAL: Duration = Duration::from_millis(500);
+/// The time that a database of any size has, before its size is counted.
+const BUDGET_BASE: Duration = Duration::from_secs(10 * 60);
+/// The slowest transfer that is still worth waiting for, in bytes a second.
+const SLOWEST_RATE: u64 = 1 << 20;
+
+#[async_trait]
+impl Reversible for Sync {
+    fn name(&self) -> StepName {
+        "sync"
+    }
+
+    async fn run(&self, run: &mut Run) -> Result<String, Failure> {
+        let mut watch = Watch::new(run);
+        loop {
+            run.check_interrupt()?;
+            let Some(id) = run.journal.state().member() else {
+                return Err(Failure::new(Outcome::RolledBack, "the member is not in the list"));
+            };
+            let seen = match look(run, id).await {
+                Ok(seen) => seen,
+                Err(error) => {
+                    watch.troubled.wait_out(run, "cannot follow the learner", &error).await?;
+                    continue;
+                }
+            };
+            watch.troubled = Patience::new("sync", run.plan.timeouts.stall);
+            if seen.candidate.as_ref().is_some_and(|c| !c.learner) && voter(run, id).await? {
+                return Ok("it is a voter already".to_owned());
+            }
+            watch.tell(run, &seen);
+            let lag = seen.sample.lag();
+            run.window.push(seen.sample);
+            match run.window.judge(&run.plan.gate) {
+                Opinion::Open => match ask(run, id, &mut watch).await? {
+                    Answered::Approved => return Ok(format!("{lag} entries behind")),
+                    Answered::Later(pause) => run.pause(pause.max(run.plan.gate.interval)).await?,
+                },
+                Opinion::Closed { reason } => {
+                    watch.check_stall(run, &seen, &reason).await?;
+                    let far =
+                        lag > run.plan.gate.max_lag.saturating_mul(20) && watch.started.elapsed() > Duration::from_secs(2);
+                    run.pause(if far { FAR_INTERVAL } else { run.plan.gate.interval }).await?;
+                }
+            }
+        }
+    }
+}
+
+/// One look at the learner.
+pub(super) struct Seen {
+    pub(super) sample: Sample,
+    pub(super) leader: MemberStatus,
+    /// The learner's own status; none while its client port is closed.
+    pub(super) candidate: Option<MemberStatus>,
+    pub(super) metrics: MemberMetrics,
+    pub(super) data_size: u64,
+}
+
+/// Looks at the leader and the learner in the same moment.
+pub(super) async fn look(run: &mut Run, id: MemberId) -> crate::cluster::Result<Seen> {
+    let endpoint = run.leader().await?;
+    let cluster = Arc::clone(&run.parts.cluster);
+    let url = run.plan.client_urls.first().cloned().unwrap_or_default();
+    let (leader, candidate, data_size) =
+        tokio::join!(cluster.status(&endpoint), cluster.status(&url), run.parts.launcher.data_size());
+    let leader = run.noted(leader)?;
+    if leader.leader != Some(leader.member_id) {
+        // An election, or another leader by now: look anew before the next sample.
+        run.view = None;
+    }
+    let candidate = candidate.ok().filter(|c| c.member_id == id);
+    let metrics = match (&candidate, run.parts.launcher.metrics_url()) {
+        (None, Some(url)) => cluster.metrics(&url).await.unwrap_or_default(),
+        _ => MemberMetrics::default(),
+    };
+    let applied_index = candidate.as_ref().map(|c| c.raft_applied_index).or(metrics.applied_index).unwrap_or(0);
+    let sample = Sample {
+        at: clock::now(),
+        leader_index: leader.raft_index,
+        applied_index,
+        leader: leader.leader,
+        term: leader.raft_term,
+        reachable: candidate.is_some(),
+    };
+    Ok(Seen { sample, leader, candidate, metrics, data_size })
+}
+
+/// Whether the list says that the member is a voter; fails where it is no longer in it.
+async fn voter(run: &mut Run, id: MemberId) -> Result<bool, Failure> {
+    match run.member_list().await {
+        Ok(list) => list.get(id).map(|m| m.voter()).ok_or_else(|| removed_by_other(id)),
+        Err(_) => Ok(false),
+    }
+}
+
+enum Answered {
+    Approved,
+    /// Ask again after this time, or with the next sample.
+    Later(Duration),
+}
+
+/// Asks every promotion plugin.
+async fn ask(run: &mut Run, id: MemberId, watch: &mut Watch) -> Result<Answered, Failure> {
+    let opened = *watch.opened.get_or_insert_with(Instant::now);
+    let view = match run.observe().await {
+        Ok(view) => view,
+        Err(error) => {
+            watch.troubled.wait_out(run, "cannot read the cluster", &error).await?;
+            return Ok(Answered::Later(Duration::ZERO));
+        }
+    };
+    if view.get(id).is_none() {
+        return Err(removed_by_other(id));
+    }
+    let window: Arc<[Sample]> = run.window.to_vec().into();
+    let mut later = None;
+    let mut reasons = Vec::new();
+    for answer in run.parts.policy.clone().evaluate(&view, id, &window).await {
+        let (plugin, usage) = (answer.plugin, answer.usage);
+        let (verdict, reason) = match answer.result {
+            Ok(Verdict::Approve) => ("approve", String::new()),
+            Ok(Verdict::Wait { reason, retry_after }) => {
+                later = later.max(Some(retry_after.unwrap_or(Duration::ZERO)));
+                reasons.push(format!("{plugin}: {reason}"));
+                ("wait", reason)
+            }
+            Ok(Verdict::Reject { reason }) => {
+                run.emit(EventKind::PluginVerdict {
+                    plugin: plugin.clone(),
+                    verdict: "reject",
+                    reason: reason.clone(),
+                    usage,
+                });
+                return Err(Failure::new(Outcome::PluginRefused, format!("{plugin}: {reason}")));
+            }
+            Err(fault) if answer.failure_policy == FailurePolicy::Ignore => ("ignored", fault.message),
+            Err(fault) => {
+                run.emit(EventKind::PluginVerdict {
+                    plugin: plugin.clone(),
+                    verdict: "failed",
+                    reason: fault.message.clone(),
+                    usage,
+                });
+                return Err(Failure::plugin(&plugin, &fault));
+            }
+        };
+        run.emit(EventKind::PluginVerdict { plugin, verdict, reason, usage });
+    }
+    let Some(later) = later else { return Ok(Answered::Approved) };
+    if opened.elapsed() >= run.plan.timeouts.approval {
+        let limit = humantime::format_duration(run.plan.timeouts.approval);
+        return Err(Failure::new(Outcome::TimedOut, format!("not approved within {limit}: {}", reasons.join("; "))));
+    }
+    // The window goes on filling while a plugin asks for time: it judges samples, not the calls.
+    Ok(Answered::Later(later.min(run.plan.gate.interval * 5)))
+}
+
+/// What is remembered between looks.
+struct Watch {
+    started: Instant,
+    troubled: Patience,
+    opened: Option<Instant>,
+    told: Option<Instant>,
+    first: Option<(Instant, u64)>,
+    signs: Signs,
+    moved: Instant,
+}
+
+/// The signs of progress; a stall is that none of them changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Signs {
+    applied: u64,
+    received: u64,
+    data_size: u64,
+    reachable: bool,
+}
+
+impl Watch {
+    fn new(run: &Run) -> Self {
+        let now = Instant::now();
+        Self {
+            started: now,
+            troubled: Patience::new("sync", run.plan.timeouts.stall),
+            opened: None,
+            told: None,
+            first: None,
+            signs: Signs::default(),
+            moved: now,
+        }
+    }
+
+    fn tell(&mut self, run: &mut Run, seen: &Seen) {
+        let now = Instant::now();
+        let bytes = seen.metrics.received_bytes.unwrap_or(0).max(seen.data_size);
+        let (since, before) = *self.first.get_or_insert((now, bytes));
+        if self.told.is_some_and(|at| now - at < TELL_EVERY) {
+            return;
+        }
+        self.told = Some(now);
+        let seconds = (now - since).as_secs_f64();
+        let rate = if seconds > 0.0 { bytes.saturating_sub(before) as f64 / seconds } else { 0.0 };
+        let left = seen.leader.db_size.saturating_sub(bytes);
+        let behind = seen.sample.lag() > run.plan.gate.max_lag;
+        let eta = (behind && rate > 0.0).then(|| Duration::try_from_secs_f64(left as f64 / rate).ok()).flatten();
+        run.emit(EventKind::SyncProgress(Progress {
+            leader_index: seen.sample.leader_index,
+            applied_index: seen.sample.applied_index,
+            lag: seen.sample.lag(),
+            bytes,
+            bytes_total: seen.leader.db_size,
+            rate,
+            snapshot: seen.metrics.snapshot_in_flight.unwrap_or(false),
+            eta,
+        }));
+    }
+
+    /// Fails where the learner has died, or nothing has moved for too long, or its time for this database is over.
+    async fn check_stall(&mut self, run: &mut Run, seen: &Seen, reason: &str) -> Result<(), Failure> {
+        if seen.candidate.is_none()
+            && let Running::No { log } = run.parts.launcher.running().await
+        {
+            return Err(died(&log));
+        }
+        let signs = Signs {
+            applied: seen.sample.applied_index,
+            received: seen.metrics.received_bytes.unwrap_or(0),
+            data_size: seen.data_size,
+            reachable: seen.sample.reachable,
+        };
+        let now = Instant::now();
+        if signs != self.signs || seen.metrics.snapshot_in_flight == Some(true) {
+            (self.signs, self.moved) = (signs, now);
+        }
+        let budget = BUDGET_BASE + Duration::from_secs(seen.leader.db_size / SLOWEST_RATE);
+        let limit = run.plan.timeouts.stall;
+        let over = if now - self.moved >= limit {
+            format!("no progress for {}", humantime::format_duration(limit))
+        } else if self.started.elapsed() >= budget {
+            format!("not caught up within {}", humantime::format_duration(budget))
+        } else {
+            return self.still_there(run).await;
+        };
+        Err(Failure::new(Outcome::TimedOut, format!("the learner does not catch up: {over}; {reason}"))
+            .hint("look at the member's log, the network between it and the leader, and its disk"))
+    }
+
+    /// Every few seconds: is the member still in the list?
+    async fn still_there(&mut self, run: &mut Run) -> Result<(), Failure> {
+        if self.moved.elapsed() < Duration::from_secs(2) {
+            return Ok(());
+        }
+        match (run.journal.state().member(), run.member_list().await) {
+            (Some(id), Ok(list)) if list.get(id).is_none() => Err(removed_by_other(id)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A look for the promotion: fails only where trying again cannot help.
+pub(super) async fn look_again(run: &mut Run, id: MemberId) -> Result<Option<Seen>, ClusterError> {
+    match look(run, id).await {
+        Ok(seen) => Ok(Some(seen)),
+        Err(error) if error.class() == crate::cluster::Class::Fatal => Err(error),
+        Err(_) => Ok(None),
+    }
+}

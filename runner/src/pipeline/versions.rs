@@ -1,0 +1,154 @@
+//! etcd versions: which may join which, and which are known to be bad for a join.
+
+use std::fmt;
+
+use super::{Finding, Severity};
+
+/// An etcd version, compared by its three numbers; a suffix such as `-rc.0` is kept for display only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Major, minor, patch.
+    pub numbers: (u64, u64, u64),
+    text: String,
+}
+
+/// A defect of released versions that a join would run into.
+struct Trap {
+    /// The first and the last bad patch of one minor.
+    minor: (u64, u64),
+    patches: std::ops::RangeInclusive<u64>,
+    severity: Severity,
+    code: &'static str,
+    what: &'static str,
+    fixed: &'static str,
+}
+
+/// From etcd's changelogs and issues; each names its issue. Only what a join meets: not every defect of every version.
+const TRAPS: &[Trap] = &[
+    Trap {
+        minor: (3, 5),
+        patches: 1..=19,
+        severity: Severity::Warning,
+        code: "promotion-not-persisted",
+        what: "does not write promotions to its v3 store: after an upgrade to 3.6 a promoted voter comes back as a learner (etcd#19557)",
+        fixed: "3.5.26",
+    },
+    Trap {
+        minor: (3, 5),
+        patches: 20..=23,
+        severity: Severity::Warning,
+        code: "promotion-inherited",
+        what: "can take over bad membership data with a snapshot from a member of 3.5.19 or older (etcd#20793)",
+        fixed: "3.5.26",
+    },
+    Trap {
+        minor: (3, 6),
+        patches: 0..=3,
+        severity: Severity::Error,
+        code: "promotion-replay",
+        what: "fails to start when it replays a promotion (etcd#20340)",
+        fixed: "3.6.4",
+    },
+    Trap {
+        minor: (3, 4),
+        patches: 0..=15,
+        severity: Severity::Error,
+        code: "promotion-quorum",
+        what: "counts the quorum wrongly when a learner is promoted (etcd#11640)",
+        fixed: "3.4.16",
+    },
+];
+
+impl Version {
+    /// Reads `3.5.16`, `v3.5.16` or `3.7.0-rc.1`; none for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().trim_start_matches('v');
+        let plain = text.split(['-', '+']).next()?;
+        let mut parts = plain.split('.').map(|p| p.parse::<u64>().ok());
+        let numbers = (parts.next()??, parts.next()??, parts.next()??);
+        parts.next().is_none().then(|| Self { numbers, text: text.to_owned() })
+    }
+
+    /// Major and minor.
+    pub fn minor(&self) -> (u64, u64) {
+        (self.numbers.0, self.numbers.1)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// What is to be said of the versions of the cluster's voters and of the newcomer's, where it is known.
+///
+/// etcd refuses a joiner that is older than the cluster's version, which is the lowest minor of its members (`incompatible with
+/// current running cluster`), and supports one minor of difference.
+pub(super) fn judge(members: &[(String, Version)], newcomer: Option<&Version>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let everyone = members.iter().map(|(who, v)| (who.as_str(), v)).chain(newcomer.map(|v| ("the new member", v)));
+    for trap in TRAPS {
+        let bad: Vec<String> = everyone
+            .clone()
+            .filter(|(_, v)| v.minor() == trap.minor && trap.patches.contains(&v.numbers.2))
+            .map(|(who, v)| format!("{who} ({v})"))
+            .collect();
+        if !bad.is_empty() {
+            findings.push(Finding {
+                severity: trap.severity,
+                code: trap.code.to_owned(),
+                message: format!("the etcd version of {} {}", bad.join(", "), trap.what),
+                remedy: Some(format!("upgrade to {} or later", trap.fixed)),
+                member: None,
+            });
+        }
+    }
+    let lowest = members.iter().map(|(_, v)| v.minor()).min();
+    let highest = members.iter().map(|(_, v)| v.minor()).max();
+    if let (Some(newcomer), Some(lowest), Some(highest)) = (newcomer, lowest, highest) {
+        let (low, high) = (lowest.1, highest.1);
+        let minor = newcomer.minor().1;
+        if newcomer.minor().0 != lowest.0 || minor < low || minor > low + 1 {
+            findings.push(Finding {
+                severity: Severity::Error,
+                code: "version-skew".to_owned(),
+                message: format!(
+                    "etcd {newcomer} cannot join a cluster of version {}.{low}: etcd would refuse it at start",
+                    lowest.0
+                ),
+                remedy: Some(format!("start the new member with {}.{high}", highest.0)),
+                member: None,
+            });
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(members: &[&str], newcomer: &str) -> Vec<String> {
+        let members: Vec<_> = members.iter().map(|v| ("m".to_owned(), Version::parse(v).unwrap())).collect();
+        judge(&members, Version::parse(newcomer).as_ref()).into_iter().map(|f| f.code).collect()
+    }
+
+    #[test]
+    fn versions_are_read() {
+        assert_eq!(Version::parse("v3.7.0-rc.1").unwrap().numbers, (3, 7, 0));
+        assert_eq!(Version::parse("3.5"), None);
+        assert_eq!(Version::parse("3.5.x"), None);
+    }
+
+    #[test]
+    fn skew_and_traps() {
+        assert_eq!(codes(&["3.5.35", "3.5.35"], "3.5.35"), [] as [&str; 0]);
+        assert_eq!(codes(&["3.5.35"], "3.6.16"), [] as [&str; 0]);
+        assert_eq!(codes(&["3.5.35", "3.6.16"], "3.5.35"), [] as [&str; 0]);
+        assert_eq!(codes(&["3.6.16"], "3.5.35"), ["version-skew"]);
+        assert_eq!(codes(&["3.4.23"], "3.6.16"), ["version-skew"]);
+        assert_eq!(codes(&["3.5.16"], "3.5.35"), ["promotion-not-persisted"]);
+        assert_eq!(codes(&["3.6.16"], "3.6.2"), ["promotion-replay"]);
+    }
+}
