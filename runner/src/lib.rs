@@ -5,3 +5,5 @@ pub mod clock;
 pub mod cluster;
 pub mod event;
 pub mod pipeline;
+pub mod pki;
+pub mod tls;

@@ -1,0 +1,282 @@
+//! A private CA and etcd's certificates, in kubeadm's layout and names.
+//!
+//! ```text
+//! <pki>/etcd/ca.{crt,key}                     the CA of everything below
+//! <pki>/etcd/server.{crt,key}                 what the member shows to clients
+//! <pki>/etcd/peer.{crt,key}                   what the member shows to other members
+//! <pki>/etcd/healthcheck-client.{crt,key}     what runner itself and probes show
+//! <pki>/apiserver-etcd-client.{crt,key}       what the API server shows
+//! ```
+//!
+//! Nothing that exists is ever overwritten: a file that fits is used, one that does not is an error.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::tls::{ClientTls, TlsError, pem};
+pub use error::PkiError;
+use issue::{Authority, Usage};
+
+mod error;
+mod files;
+mod issue;
+mod key;
+mod names;
+
+/// A `pki` folder, `/etc/kubernetes/pki` on a kubeadm node. Holds the path only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pki {
+    dir: PathBuf,
+}
+
+/// Whom a node's certificates name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeNames {
+    /// The node's name: the common name, and one of the alternative names.
+    pub name: String,
+    /// The addresses at which clients and peers reach the member. Loopback is added.
+    pub ips: Vec<IpAddr>,
+    /// Further host names at which they reach it. `localhost` is added.
+    pub dns: Vec<String>,
+}
+
+/// One certificate file and when it ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// The certificate.
+    pub path: PathBuf,
+    /// The last moment at which it is valid.
+    pub not_after: Timestamp,
+}
+
+/// One of the certificates that the CA issues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaf {
+    Server,
+    Peer,
+    HealthcheckClient,
+    ApiserverClient,
+}
+
+impl Pki {
+    /// The folder at this path. Reads and makes nothing yet.
+    pub fn at(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    /// The folder itself.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// `etcd/ca.crt`: etcd's `--trusted-ca-file` and `--peer-trusted-ca-file`.
+    pub fn ca_cert(&self) -> PathBuf {
+        self.dir.join("etcd/ca.crt")
+    }
+
+    /// `etcd/ca.key`. Needed to issue certificates, by nothing else.
+    pub fn ca_key(&self) -> PathBuf {
+        self.dir.join("etcd/ca.key")
+    }
+
+    /// `etcd/server.crt` and `.key`: etcd's `--cert-file` and `--key-file`.
+    pub fn server(&self) -> (PathBuf, PathBuf) {
+        self.paths(Leaf::Server)
+    }
+
+    /// `etcd/peer.crt` and `.key`: etcd's `--peer-cert-file` and `--peer-key-file`.
+    pub fn peer(&self) -> (PathBuf, PathBuf) {
+        self.paths(Leaf::Peer)
+    }
+
+    /// What runner itself shows to the cluster, see [`ClientTls::from_pki_dir`].
+    pub fn client_tls(&self) -> ClientTls {
+        ClientTls::from_pki_dir(&self.dir)
+    }
+
+    /// Makes the CA, unless it is there. True where it was made.
+    ///
+    /// A CA certificate without its key is taken as it is: [`issue_node`](Self::issue_node) then says which files it lacks.
+    ///
+    /// # Errors
+    /// A file that is there and cannot be used, or a folder that cannot be written.
+    pub fn ensure_ca(&self) -> Result<bool, PkiError> {
+        let (cert, key) = (self.ca_cert(), self.ca_key());
+        if cert.exists() {
+            self.check_ca()?;
+            if key.exists() {
+                Authority::load(&cert, &key)?;
+            }
+            return Ok(false);
+        }
+        let pair = if key.exists() { key::load(&key)? } else { key::make(&key)? };
+        let (made, _) = Authority::make(pair)?;
+        files::write(&cert, made.as_bytes(), files::PUBLIC)?;
+        Ok(true)
+    }
+
+    /// Makes the node's certificates that are not there, and checks those that are. Returns the certificates made.
+    ///
+    /// Where `etcd/ca.key` is absent (it is not given to every node), the node must bring its own: the server's and the peer's;
+    /// the clients' are then left out, and runner uses the server's.
+    ///
+    /// # Errors
+    /// [`PkiError::FilesNeeded`] names the files to bring; otherwise a file that is there and does not fit, by path.
+    pub fn issue_node(&self, names: &NodeNames) -> Result<Vec<PathBuf>, PkiError> {
+        let missing: Vec<Leaf> = Leaf::ALL.into_iter().filter(|leaf| !self.paths(*leaf).0.exists()).collect();
+        let lacks_ca = !self.ca_cert().exists();
+        let needed: Vec<Leaf> = match self.ca_key().exists() && !lacks_ca {
+            true => missing,
+            false => {
+                let needed: Vec<_> = missing.into_iter().filter(|leaf| leaf.serves()).collect();
+                if lacks_ca || !needed.is_empty() {
+                    return Err(self.files_needed(lacks_ca, &needed));
+                }
+                needed
+            }
+        };
+        self.check_ca()?;
+        let mut made = Vec::new();
+        if !needed.is_empty() {
+            let authority = Authority::load(&self.ca_cert(), &self.ca_key())?;
+            for leaf in needed {
+                let (cert, key) = self.paths(leaf);
+                // A run that died between the two files has left a key; it is as good as a new one.
+                let pair = if key.exists() { key::load(&key)? } else { key::make(&key)? };
+                let text = authority.issue(&pair, &leaf.usage(names))?;
+                files::write(&cert, text.as_bytes(), files::PUBLIC)?;
+                made.push(cert);
+            }
+        }
+        self.check(names)?;
+        Ok(made)
+    }
+
+    /// Checks every certificate that is there: in date, its key beside it and its own, signed by the CA, and the server's and
+    /// the peer's name the node's addresses. Returns when each ends, the CA's included.
+    ///
+    /// # Errors
+    /// The first file that does not fit, by path.
+    pub fn check(&self, names: &NodeNames) -> Result<Vec<Expiry>, PkiError> {
+        let ca = self.check_ca()?;
+        let mut expiries = vec![expiry(&self.ca_cert())?];
+        for leaf in Leaf::ALL {
+            let (cert, key) = self.paths(leaf);
+            if !cert.exists() {
+                continue;
+            }
+            if !key.exists() {
+                return Err(PkiError::KeyMissing { cert, key });
+            }
+            // The same checks that a client's files go through: in date, and a pair.
+            ClientTls { ca: Some(self.ca_cert()), cert: Some(cert.clone()), key: Some(key), server_name: None }.load()?;
+            let chain = pem::certificates(&cert)?;
+            if !pem::signed_by_any(&chain, &ca) {
+                return Err(PkiError::ForeignCertificate { cert, ca: self.ca_cert() });
+            }
+            if leaf.serves() {
+                names::check_cover(&chain[0], &cert, names)?;
+            }
+            expiries.push(expiry(&cert)?);
+        }
+        Ok(expiries)
+    }
+
+    /// The CA's certificates, in date.
+    fn check_ca(&self) -> Result<Vec<tokio_rustls::rustls::pki_types::CertificateDer<'static>>, PkiError> {
+        let path = self.ca_cert();
+        let certs = pem::certificates(&path)?;
+        for cert in &certs {
+            pem::check_validity(cert, &path)?;
+            if !pem::parse(cert, &path)?.is_ca() {
+                return Err(PkiError::NotACa { path });
+            }
+        }
+        Ok(certs)
+    }
+
+    fn paths(&self, leaf: Leaf) -> (PathBuf, PathBuf) {
+        let base = self.dir.join(leaf.base());
+        (base.with_extension("crt"), base.with_extension("key"))
+    }
+
+    fn files_needed(&self, ca: bool, leaves: &[Leaf]) -> PkiError {
+        let mut files = Vec::new();
+        if ca {
+            files.push(self.ca_cert());
+        }
+        for leaf in leaves {
+            let (cert, key) = self.paths(*leaf);
+            files.extend([cert, key]);
+        }
+        PkiError::FilesNeeded { files, ca_cert: self.ca_cert(), ca_key: self.ca_key() }
+    }
+}
+
+impl Leaf {
+    const ALL: [Leaf; 4] = [Leaf::Server, Leaf::Peer, Leaf::HealthcheckClient, Leaf::ApiserverClient];
+
+    /// The path below the folder, without the extension. No base holds a dot.
+    fn base(self) -> &'static str {
+        match self {
+            Leaf::Server => "etcd/server",
+            Leaf::Peer => "etcd/peer",
+            Leaf::HealthcheckClient => "etcd/healthcheck-client",
+            Leaf::ApiserverClient => "apiserver-etcd-client",
+        }
+    }
+
+    /// Whether others connect to it, so that it must name the node's addresses. etcd cannot start without these.
+    fn serves(self) -> bool {
+        matches!(self, Leaf::Server | Leaf::Peer)
+    }
+
+    /// Names and usages as in kubeadm (cmd/kubeadm/app/phases/certs/certlist.go).
+    fn usage(self, names: &NodeNames) -> Usage {
+        let client = |common_name: &str, organization: Option<&'static str>| Usage {
+            common_name: common_name.to_owned(),
+            organization,
+            alternative_names: Vec::new(),
+            serves: false,
+        };
+        match self {
+            Leaf::Server | Leaf::Peer => Usage {
+                common_name: names.name.clone(),
+                organization: None,
+                alternative_names: names.alternative(),
+                serves: true,
+            },
+            Leaf::HealthcheckClient => client("kube-etcd-healthcheck-client", None),
+            Leaf::ApiserverClient => client("kube-apiserver-etcd-client", Some("system:masters")),
+        }
+    }
+}
+
+impl NodeNames {
+    /// All alternative names, each once: the node's name, `localhost`, the addresses, loopback, the host names.
+    fn alternative(&self) -> Vec<String> {
+        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        let mut all = vec![self.name.clone(), "localhost".to_owned()];
+        let addresses = self.ips.iter().chain(&loopback).map(ToString::to_string);
+        for name in addresses.chain(self.dns.iter().cloned()) {
+            if !all.contains(&name) {
+                all.push(name);
+            }
+        }
+        all
+    }
+}
+
+fn expiry(path: &Path) -> Result<Expiry, TlsError> {
+    let certs = pem::certificates(path)?;
+    let mut end = i64::MAX;
+    for cert in &certs {
+        end = end.min(pem::parse(cert, path)?.validity().not_after.timestamp());
+    }
+    Ok(Expiry { path: path.into(), not_after: Timestamp::from_second(end).unwrap_or(Timestamp::MAX) })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! The folder as a whole.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+fn node(ip: &str) -> NodeNames {
+    NodeNames { name: "cp-1".into(), ips: vec![ip.parse().unwrap()], dns: vec!["etcd.example.com".into()] }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn made() -> (tempfile::TempDir, Pki) {
+    let dir = tempfile::tempdir().unwrap();
+    let pki = Pki::at(dir.path().join("pki"));
+    assert!(pki.ensure_ca().unwrap());
+    assert_eq!(pki.issue_node(&node("10.0.0.1")).unwrap().len(), 4);
+    (dir, pki)
+}
+
+#[test]
+fn a_folder_is_made_once_and_then_used() {
+    let (_dir, pki) = made();
+    let before = fs::read(pki.server().0).unwrap();
+    assert!(!pki.ensure_ca().unwrap());
+    assert!(pki.issue_node(&node("10.0.0.1")).unwrap().is_empty());
+    assert_eq!(fs::read(pki.server().0).unwrap(), before);
+    assert_eq!(mode(&pki.server().1), 0o600);
+    assert_eq!(mode(&pki.ca_key()), 0o600);
+    assert_eq!(mode(&pki.server().0), 0o644);
+
+    let ends = pki.check(&node("10.0.0.1")).unwrap();
+    assert_eq!(ends.len(), 5);
+    let days = |e: &Expiry| e.not_after.duration_since(clock()).as_hours() / 24;
+    assert_eq!((days(&ends[0]), days(&ends[1])), (3649, 364));
+    pki.client_tls().load().unwrap();
+}
+
+fn clock() -> Timestamp {
+    crate::clock::now()
+}
+
+#[test]
+fn certificates_carry_kubeadms_names() {
+    let (_dir, pki) = made();
+    let subject = |path: &Path| {
+        let certs = pem::certificates(path).unwrap();
+        pem::parse(&certs[0], path).unwrap().subject().to_string()
+    };
+    assert_eq!(subject(&pki.ca_cert()), "CN=etcd-ca");
+    assert_eq!(subject(&pki.server().0), "CN=cp-1");
+    assert_eq!(subject(&pki.dir().join("etcd/healthcheck-client.crt")), "CN=kube-etcd-healthcheck-client");
+    let api = subject(&pki.dir().join("apiserver-etcd-client.crt"));
+    assert_eq!(api, "O=system:masters, CN=kube-apiserver-etcd-client");
+    assert_eq!(node("10.0.0.1").alternative(), ["cp-1", "localhost", "10.0.0.1", "127.0.0.1", "::1", "etcd.example.com"]);
+}
+
+#[test]
+fn a_certificate_that_does_not_name_the_address_is_refused() {
+    let (_dir, pki) = made();
+    let error = pki.issue_node(&node("10.0.0.9")).unwrap_err();
+    assert!(matches!(&error, PkiError::NotNamed { missing, .. } if missing == &["10.0.0.9"]), "{error}");
+    assert!(error.to_string().contains("10.0.0.1"), "{error}");
+}
+
+#[test]
+fn without_the_ca_key_the_missing_files_are_named() {
+    let (dir, pki) = made();
+    fs::remove_file(pki.ca_key()).unwrap();
+    // Everything is there: nothing to make.
+    assert!(pki.issue_node(&node("10.0.0.1")).unwrap().is_empty());
+    // The clients' certificates can be done without.
+    fs::remove_file(pki.dir().join("apiserver-etcd-client.crt")).unwrap();
+    assert!(pki.issue_node(&node("10.0.0.1")).unwrap().is_empty());
+
+    fs::remove_file(pki.peer().0).unwrap();
+    let error = pki.issue_node(&node("10.0.0.1")).unwrap_err();
+    let PkiError::FilesNeeded { files, .. } = &error else { panic!("{error}") };
+    assert_eq!(files, &[pki.peer().0, pki.peer().1]);
+
+    let empty = Pki::at(dir.path().join("other"));
+    let error = empty.issue_node(&node("10.0.0.1")).unwrap_err();
+    let PkiError::FilesNeeded { files, .. } = &error else { panic!("{error}") };
+    assert_eq!(files.len(), 5, "{error}");
+    assert!(error.hint().contains("other/etcd/ca.key"), "{}", error.hint());
+    assert!(!empty.dir().exists(), "a refusal leaves nothing behind");
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused() {
+    let (_dir, pki) = made();
+    let (_other, foreign) = made();
+    let (server, key) = pki.server();
+    fs::copy(foreign.server().0, &server).unwrap();
+    let error = pki.check(&node("10.0.0.1")).unwrap_err();
+    assert!(matches!(error, PkiError::File(TlsError::KeyMismatch { .. })), "{error}");
+    fs::copy(foreign.server().1, &key).unwrap();
+    let error = pki.check(&node("10.0.0.1")).unwrap_err();
+    assert!(matches!(error, PkiError::ForeignCertificate { .. }), "{error}");
+    fs::remove_file(&key).unwrap();
+    assert!(matches!(pki.check(&node("10.0.0.1")).unwrap_err(), PkiError::KeyMissing { .. }));
+
+    fs::copy(foreign.ca_key(), pki.ca_key()).unwrap();
+    assert!(matches!(pki.ensure_ca().unwrap_err(), PkiError::File(TlsError::KeyMismatch { .. })));
+    fs::write(pki.ca_cert(), "not pem").unwrap();
+    assert!(matches!(pki.ensure_ca().unwrap_err(), PkiError::File(TlsError::NotPem { .. })));
+}
+
+#[test]
+fn a_key_without_its_certificate_is_completed() {
+    let (_dir, pki) = made();
+    let (server, key) = pki.server();
+    let before = fs::read(&key).unwrap();
+    fs::remove_file(&server).unwrap();
+    assert_eq!(pki.issue_node(&node("10.0.0.1")).unwrap(), [server]);
+    assert_eq!(fs::read(&key).unwrap(), before);
+}

@@ -1,0 +1,69 @@
+//! Reading PEM files, and the questions asked of a certificate.
+
+use std::io;
+use std::path::Path;
+
+use jiff::Timestamp;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::TlsError;
+use crate::clock;
+
+/// The certificates in the file, at least one, each of them parsed once.
+pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = read(path)?;
+    let certs: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let certs = certs.map_err(|e| TlsError::BadCertificate { path: path.into(), reason: e.to_string() })?;
+    if certs.is_empty() {
+        return Err(TlsError::NotPem { path: path.into(), wanted: "certificate" });
+    }
+    for cert in &certs {
+        parse(cert, path)?;
+    }
+    Ok(certs)
+}
+
+/// The first private key in the file.
+pub(crate) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let text = read(path)?;
+    PrivateKeyDer::from_pem_slice(&text).map_err(|_| TlsError::NotPem { path: path.into(), wanted: "private key" })
+}
+
+/// The certificate's fields.
+pub(crate) fn parse<'a>(cert: &'a CertificateDer<'_>, path: &Path) -> Result<X509Certificate<'a>, TlsError> {
+    X509Certificate::from_der(cert)
+        .map(|(_, parsed)| parsed)
+        .map_err(|e| TlsError::BadCertificate { path: path.into(), reason: e.to_string() })
+}
+
+/// Whether the certificate is in date now.
+pub(crate) fn check_validity(cert: &CertificateDer<'_>, path: &Path) -> Result<(), TlsError> {
+    let parsed = parse(cert, path)?;
+    let (from, until) = (parsed.validity().not_before.timestamp(), parsed.validity().not_after.timestamp());
+    let now = clock::now().as_second();
+    let at = |second| Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
+    match () {
+        () if now > until => Err(TlsError::Expired { path: path.into(), at: at(until) }),
+        () if now < from => Err(TlsError::NotYetValid { path: path.into(), at: at(from) }),
+        () => Ok(()),
+    }
+}
+
+/// Whether the chain's last certificate is signed by one of the CAs, or is one of them.
+pub(crate) fn signed_by_any(chain: &[CertificateDer<'_>], cas: &[CertificateDer<'_>]) -> bool {
+    let Some(last) = chain.last() else { return false };
+    let Ok((_, leaf)) = X509Certificate::from_der(last) else { return false };
+    cas.iter().any(|ca| {
+        X509Certificate::from_der(ca).is_ok_and(|(_, ca)| leaf.verify_signature(Some(ca.public_key())).is_ok())
+            || ca.as_ref() == last.as_ref()
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    std::fs::read(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => TlsError::Missing { path: path.into() },
+        _ => TlsError::Unreadable { path: path.into(), source },
+    })
+}
