@@ -6,4 +6,5 @@ pub mod cluster;
 pub mod event;
 pub mod pipeline;
 pub mod pki;
+pub mod report;
 pub mod tls;
