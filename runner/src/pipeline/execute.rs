@@ -67,6 +67,42 @@ pub async fn execute(
     ended.conclude(undoing && operation == Operation::Resume).await
 }
 
+/// Says whether a join would be accepted now: discover and check, and nothing else. Changes nothing and tells no notifier.
+pub async fn check_only(plan: JoinPlan, parts: Parts, interrupt: Interrupt) -> Conclusion {
+    let lines = Default::default();
+    let journal = match Journal::in_memory(&lines) {
+        Ok(journal) => journal,
+        Err(error) => {
+            let Failure { outcome, message, hints } = journal_failure(&error);
+            return Conclusion { outcome, message, hints };
+        }
+    };
+    let mut run = Run::new(plan, parts, journal, interrupt.undo);
+    let (id, member) = (run.plan.run.clone(), run.plan.name.clone());
+    run.emit(EventKind::RunStarted { run: id, operation: "check", member });
+    let mut conclusion =
+        Conclusion { outcome: Outcome::Joined, message: "a join would be accepted now".to_owned(), hints: Vec::new() };
+    for step in &BEFORE[..2] {
+        let began = begin(&mut run, step.name());
+        match step.run(&mut run).await {
+            Ok(summary) => finish(&mut run, step.name(), began, summary),
+            Err(Failure { outcome, message, hints }) => {
+                fail(&mut run, step.name(), &Failure::new(outcome, message.clone()));
+                conclusion = Conclusion { outcome, message, hints };
+                break;
+            }
+        }
+    }
+    run.emit(EventKind::RunFinished {
+        outcome: if conclusion.outcome == Outcome::Joined { "accepted" } else { conclusion.outcome.name() },
+        exit_status: conclusion.outcome.exit_status(),
+        message: conclusion.message.clone(),
+        hints: conclusion.hints.clone(),
+        duration: run.started.elapsed(),
+    });
+    conclusion
+}
+
 /// A run whose member is not a voter, for all that is known.
 struct Unpromoted {
     run: Run,

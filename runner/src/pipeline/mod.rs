@@ -3,7 +3,7 @@
 //! `discover → check → lock → add-learner → start-member → sync → promote → verify → announce`. Each step observes and then acts,
 //! so that a run can be repeated from any point; [`execute`] is the order and what becomes of a failure.
 
-pub use execute::{Operation, execute};
+pub use execute::{Operation, check_only, execute};
 pub use gate::{Opinion, Window};
 pub use journal::{Journal, JournalError, JournalState, Record};
 pub use launcher::{DataDir, LaunchError, Launcher, MemberSpec, Running};

@@ -1,0 +1,6 @@
+//! The whole pipeline over the simulated cluster: whatever fails, whenever it fails, a run ends promoted or undone.
+
+mod exhaustive;
+mod joins;
+mod random;
+mod world;
