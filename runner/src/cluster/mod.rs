@@ -7,6 +7,8 @@ pub use member::{Member, MemberId, MemberList, quorum};
 pub use status::{Alarm, AlarmKind, MemberMetrics, MemberStatus};
 pub use view::{MemberView, View};
 
+pub mod simulated;
+
 mod error;
 mod member;
 mod status;
