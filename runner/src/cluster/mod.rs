@@ -8,6 +8,7 @@ pub use status::{Alarm, AlarmKind, MemberMetrics, MemberStatus};
 pub use view::{MemberView, View};
 
 pub mod etcd;
+pub mod simulated;
 
 mod error;
 mod member;

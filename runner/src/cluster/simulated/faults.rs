@@ -1,0 +1,256 @@
+//! What goes wrong, and when: faults placed on single calls, and incidents in the world.
+
+use std::time::Duration;
+
+use rand::rngs::SmallRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+
+use crate::cluster::{AlarmKind, Reason};
+
+/// A call that runner makes to the simulated world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Op {
+    /// `Cluster::member_list`.
+    MemberList,
+    /// `Cluster::status`.
+    Status,
+    /// `Cluster::alarms`.
+    Alarms,
+    /// `Cluster::add_learner`.
+    AddLearner,
+    /// `Cluster::promote`.
+    Promote,
+    /// `Cluster::remove`.
+    Remove,
+    /// `Cluster::linearizable_read`.
+    Read,
+    /// `Cluster::metrics`.
+    Metrics,
+    /// `Launcher::preflight`.
+    Preflight,
+    /// `Launcher::data_dir`.
+    DataDir,
+    /// `Launcher::start`.
+    Start,
+    /// `Launcher::running`.
+    Running,
+    /// `Launcher::stop`.
+    Stop,
+    /// `Launcher::discard_data`.
+    DiscardData,
+    /// `Launcher::data_size`.
+    DataSize,
+    /// `JoinLock::try_acquire`.
+    Acquire,
+    /// `JoinLock::held`.
+    Held,
+    /// `JoinLock::release`.
+    Release,
+}
+
+/// What goes wrong with one call.
+///
+/// A launcher's call has no etcd reason: [`Fault::Fail`] becomes a `LaunchError`, and every lost answer one that says so.
+/// `running`, `data_size` cannot fail: faults other than delays are ignored there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It fails before anything is done, with this reason in etcd's own words.
+    Fail(Reason),
+    /// It is done, and the caller sees nothing until its deadline passes.
+    AnswerLost,
+    /// It is done, and the connection breaks.
+    ConnectionLost,
+    /// The caller sees nothing until its deadline passes; it is done only this long after the call.
+    AppliedLate(Duration),
+    /// It reaches the other side this much later. Beyond the deadline this is [`Fault::AppliedLate`].
+    Delay(Duration),
+    /// It is done at once, and its answer comes this much later.
+    DelayAnswer(Duration),
+}
+
+/// Something that happens in the world, whoever calls what.
+///
+/// Nodes are named as in [`Simulation::voter`](super::Simulation::voter); a name that does not exist is ignored.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Incident {
+    /// The node's etcd dies; its data stays.
+    Crash(String),
+    /// The node's etcd starts again, if it has data.
+    Restart(String),
+    /// The leader's etcd dies.
+    CrashLeader,
+    /// Another voter becomes leader at once: the named one, or the next.
+    MoveLeader(Option<String>),
+    /// Runner cannot reach the nodes' client ports: packets vanish.
+    Hide(Vec<String>),
+    /// Runner reaches all again.
+    Show,
+    /// These nodes and all others cannot reach each other.
+    Split(Vec<String>),
+    /// All nodes reach each other again.
+    Heal,
+    /// An alarm is raised for a node's member.
+    Alarm(String, AlarmKind),
+    /// All alarms are cleared.
+    Disarm,
+    /// Every member that is catching up does so at this many log entries (and a thousand times as many snapshot bytes) a
+    /// second; zero stalls it.
+    CatchUpRate(u64),
+    /// The last started newcomer's etcd dies.
+    CrashNewcomer,
+    /// The last started newcomer's etcd starts again.
+    RestartNewcomer,
+    /// Somebody else adds a learner that never starts.
+    RivalAdds,
+    /// Somebody else removes the last member that runner added.
+    RivalRemoves,
+    /// Somebody else promotes the last member that runner added, if etcd lets them.
+    RivalPromotes,
+    /// The holder's lease in the join lock ends.
+    LockLost,
+    /// The member's own status takes it for a learner although it is a voter (etcd#18347), or no longer does.
+    MistakesItself(String, bool),
+    /// Clients write this many entries a second.
+    WriteRate(u64),
+    /// Every later call of this kind fails with this reason before anything is done.
+    Refuse(Op, Reason),
+    /// No kind of call is refused any more.
+    Accept,
+}
+
+/// When an incident happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// This long after the simulation was built, in virtual time.
+    After(Duration),
+    /// Just before the n-th call of this kind, counted from one.
+    Call(Op, usize),
+    /// Just before the n-th call of any kind, counted from one.
+    AnyCall(usize),
+}
+
+/// A plan of faults and incidents.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Faults {
+    pub(super) placed: Vec<(Op, usize, Fault)>,
+    pub(super) incidents: Vec<(When, Incident)>,
+}
+
+impl Op {
+    /// The calls to the cluster.
+    pub const CLUSTER: &[Self] = &[
+        Self::MemberList,
+        Self::Status,
+        Self::Alarms,
+        Self::AddLearner,
+        Self::Promote,
+        Self::Remove,
+        Self::Read,
+        Self::Metrics,
+    ];
+    /// The calls to the launcher.
+    pub const LAUNCHER: &[Self] =
+        &[Self::Preflight, Self::DataDir, Self::Start, Self::Running, Self::Stop, Self::DiscardData, Self::DataSize];
+    /// The calls to the join lock.
+    pub const LOCK: &[Self] = &[Self::Acquire, Self::Held, Self::Release];
+    /// The calls that change something.
+    pub const MUTATIONS: &[Self] = &[
+        Self::AddLearner,
+        Self::Promote,
+        Self::Remove,
+        Self::Start,
+        Self::Stop,
+        Self::DiscardData,
+        Self::Acquire,
+        Self::Release,
+    ];
+}
+
+impl Faults {
+    /// Nothing goes wrong.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Places a fault on the n-th call of this kind, counted from one over the whole life of the simulation.
+    pub fn at(mut self, op: Op, nth: usize, fault: Fault) -> Self {
+        self.placed.push((op, nth, fault));
+        self
+    }
+
+    /// Lets something happen at some time.
+    pub fn when(mut self, when: When, incident: Incident) -> Self {
+        self.incidents.push((when, incident));
+        self
+    }
+
+    /// A plan of up to three faults and two incidents; the same seed gives the same plan. `voters` are the names of the
+    /// cluster's voters.
+    ///
+    /// Only what a join must survive is drawn: at most one voter is hurt and comes back, no alarms, nothing is refused for good.
+    pub fn random(seed: u64, voters: &[String]) -> Self {
+        let mut rng = SmallRng::seed_from_u64(seed);
+        let mut plan = Self::none();
+        for _ in 0..rng.random_range(0..=3) {
+            let ops = *[Op::MUTATIONS, Op::MUTATIONS, Op::CLUSTER].choose(&mut rng).unwrap_or(&Op::CLUSTER);
+            let op = *ops.choose(&mut rng).unwrap_or(&Op::AddLearner);
+            let nth = rng.random_range(1..=3);
+            let fault = random_fault(&mut rng);
+            plan = plan.at(op, nth, fault);
+        }
+        for _ in 0..rng.random_range(0..=2) {
+            let at = Duration::from_millis(rng.random_range(0..2_000));
+            let back = at + Duration::from_millis(rng.random_range(500..20_000));
+            let voter = voters.choose(&mut rng).cloned().unwrap_or_default();
+            plan = match rng.random_range(0..9) {
+                0 => plan
+                    .when(When::After(at), Incident::Crash(voter.clone()))
+                    .when(When::After(back), Incident::Restart(voter)),
+                1 => plan.when(When::After(at), Incident::MoveLeader(None)),
+                2 => plan.when(When::After(at), Incident::Hide(vec![voter])).when(When::After(back), Incident::Show),
+                3 => plan.when(When::After(at), Incident::Split(vec![voter])).when(When::After(back), Incident::Heal),
+                4 => plan
+                    .when(When::After(at), Incident::CatchUpRate(0))
+                    .when(When::After(back), Incident::CatchUpRate(50_000)),
+                5 => plan.when(When::After(at), Incident::CrashNewcomer),
+                6 => plan.when(When::After(at), Incident::RivalAdds),
+                7 => plan.when(When::After(at), Incident::RivalRemoves),
+                _ => plan.when(When::After(at), Incident::LockLost),
+            };
+        }
+        plan
+    }
+}
+
+fn random_fault(rng: &mut SmallRng) -> Fault {
+    let span = Duration::from_millis(rng.random_range(1..15_000));
+    let reasons = [
+        Reason::UnhealthyCluster,
+        Reason::Unreachable,
+        Reason::LeaderChanged,
+        Reason::TooManyRequests,
+        Reason::RequestTimedOut,
+    ];
+    match rng.random_range(0..6) {
+        0 => Fault::Fail(*reasons.choose(rng).unwrap_or(&Reason::Unreachable)),
+        1 => Fault::AnswerLost,
+        2 => Fault::ConnectionLost,
+        3 => Fault::AppliedLate(span),
+        4 => Fault::Delay(span),
+        _ => Fault::DelayAnswer(span),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_gives_the_same_plan() {
+        let voters = ["node-1".to_owned(), "node-2".to_owned()];
+        let plans: Vec<_> = (0..200).map(|seed| Faults::random(seed, &voters)).collect();
+        assert!(plans.iter().enumerate().all(|(seed, plan)| *plan == Faults::random(seed as u64, &voters)));
+        assert!(plans.iter().any(|p| p.placed.is_empty()) && plans.iter().any(|p| p.placed.len() == 3));
+    }
+}

@@ -1,0 +1,104 @@
+//! How an incident changes the world.
+
+use super::By;
+use super::MutationKind;
+use super::faults::Incident;
+use super::members::{Change, Progress, Proposal};
+use super::state::{Pending, State};
+use crate::cluster::{Alarm, MemberId};
+
+impl State {
+    pub(super) fn befall(&mut self, incident: Incident) {
+        self.note(|| format!("{incident:?}"));
+        match incident {
+            Incident::Crash(name) => self.node_named(&name).into_iter().for_each(|n| self.crash(n)),
+            Incident::Restart(name) => self.node_named(&name).into_iter().for_each(|n| self.restart(n)),
+            Incident::CrashLeader => {
+                self.leader.and_then(|id| self.node_of(id)).into_iter().for_each(|n| self.crash(n));
+            }
+            Incident::MoveLeader(to) => self.move_leader(to),
+            Incident::Hide(names) => self.nodes.iter_mut().filter(|n| names.contains(&n.name)).for_each(|n| n.hidden = true),
+            Incident::Show => self.nodes.iter_mut().for_each(|n| n.hidden = false),
+            Incident::Split(names) => self.divide(&names),
+            Incident::Heal => self.divide(&[]),
+            Incident::Alarm(name, kind) => {
+                if let Some(member) = self.node_named(&name).and_then(|n| self.nodes[n].id()) {
+                    self.alarms.push(Alarm { member, kind });
+                }
+            }
+            Incident::Disarm => self.alarms.clear(),
+            Incident::CatchUpRate(entries) => {
+                self.settings.replay_rate = entries as f64;
+                self.settings.snapshot_rate = entries as f64 * 1000.0;
+            }
+            Incident::CrashNewcomer => self.newcomer.into_iter().for_each(|n| self.crash(n)),
+            Incident::RestartNewcomer => self.newcomer.into_iter().for_each(|n| self.restart(n)),
+            Incident::RivalAdds => {
+                self.tickets += 1;
+                let url = self.settings.peer_url(&format!("rival-{}", self.tickets));
+                self.rival(Change::Add(vec![url]));
+            }
+            Incident::RivalRemoves => self.ours().into_iter().for_each(|id| self.rival(Change::Remove(id))),
+            Incident::RivalPromotes => self.ours().into_iter().for_each(|id| self.rival(Change::Promote(id))),
+            Incident::LockLost => self.lose_lock(),
+            Incident::MistakesItself(name, mistaken) => {
+                self.nodes.iter_mut().filter(|n| n.name == name).for_each(|n| n.mistaken = mistaken);
+            }
+            Incident::WriteRate(entries) => self.write_rate = entries as f64,
+            Incident::Refuse(op, reason) => self.refused.push((op, reason)),
+            Incident::Accept => self.refused.clear(),
+        }
+    }
+
+    fn crash(&mut self, node: usize) {
+        if let Some(id) = self.nodes[node].id() {
+            self.entries.iter_mut().filter(|e| e.member.id == id).for_each(|e| e.steady = false);
+        }
+        self.power_off(node, Some("signal: killed".to_owned()));
+    }
+
+    fn restart(&mut self, node: usize) {
+        if self.nodes[node].up_since.is_none() && self.nodes[node].id().is_some() {
+            self.power_on(node);
+        }
+    }
+
+    fn move_leader(&mut self, to: Option<String>) {
+        if !self.healthy {
+            return;
+        }
+        let able = |n: &usize| self.serves(*n) && self.nodes[*n].id() != self.leader;
+        let voters = self.entries.iter().filter(|e| !e.member.learner).filter_map(|e| self.node_of(e.member.id));
+        let named = |n: &usize| to.as_ref().is_none_or(|name| self.nodes[*n].name == *name);
+        let next = voters.filter(able).find(named);
+        next.into_iter().for_each(|n| self.lead(n));
+    }
+
+    /// These nodes are on one side, all others on the other.
+    fn divide(&mut self, names: &[String]) {
+        let now = self.now;
+        for node in &mut self.nodes {
+            let side = u8::from(names.contains(&node.name));
+            if node.side != side {
+                node.side = side;
+                node.side_since = now;
+            }
+        }
+        let timeout = self.settings.election_timeout;
+        self.schedule(timeout, Pending::Forget);
+        self.reconsider();
+    }
+
+    /// The last member that runner added and that is still there.
+    fn ours(&self) -> Option<MemberId> {
+        let added = self.mutations.iter().filter(|m| m.by == By::Runner && m.kind == MutationKind::Added).map(|m| m.id);
+        added.rev().find(|id| self.entry(*id).is_some())
+    }
+
+    /// Somebody else asks the leader.
+    fn rival(&mut self, change: Change) {
+        let Some(leader) = self.leader.and_then(|id| self.node_of(id)).filter(|_| self.healthy) else { return };
+        let done: Progress = self.arrive(leader, &Proposal { change, by: By::Rival });
+        self.note(|| format!("the rival got {done:?}"));
+    }
+}
