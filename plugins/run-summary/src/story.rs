@@ -30,12 +30,11 @@ impl Story {
                 let remedy = remedy.map(|text| format!(" ({text})")).unwrap_or_default();
                 self.notes.push(format!("{severity}: {source}: {message}{remedy}"));
             }
-            Kind::Finding { .. } => {}
             Kind::Undone { step, summary } => self.notes.push(format!("undone: {step}: {summary}")),
             Kind::UndoFailed { step, error, remedy } => {
                 self.notes.push(format!("not undone: {step}: {error}; to do: {remedy}"));
             }
-            Kind::RunFinished(_) => {}
+            Kind::Finding { .. } | Kind::RunFinished(_) | Kind::Unknown => {}
         }
     }
 
