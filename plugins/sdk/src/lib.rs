@@ -1,1 +1,81 @@
-//! sdk
+//! Write runner plugins in Rust: a trait per role and one macro.
+//!
+//! A plugin *is* its settings: a type that serde reads, with a role's trait on it. This is a whole one:
+//!
+//! ```
+//! use runner_plugin::prelude::*;
+//! use serde::Deserialize;
+//!
+//! /// Approves once the candidate is at most `maxLag` entries behind.
+//! #[derive(Deserialize)]
+//! #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+//! struct SmallLag {
+//!     max_lag: u64,
+//! }
+//!
+//! impl Default for SmallLag {
+//!     fn default() -> Self {
+//!         Self { max_lag: 100 }
+//!     }
+//! }
+//!
+//! impl Plugin for SmallLag {}
+//!
+//! impl Promotion for SmallLag {
+//!     fn evaluate(&self, _: &Cluster, candidate: &Member, window: &Samples) -> Result<Verdict> {
+//!         let lag = window.last().map_or(u64::MAX, |sample| sample.lag());
+//!         if lag <= self.max_lag {
+//!             return Ok(Verdict::Approve);
+//!         }
+//!         log::info(format!("{} is {lag} entries behind", candidate.name()));
+//!         Ok(Verdict::wait(format!("lag {lag} > {}", self.max_lag)))
+//!     }
+//! }
+//!
+//! runner_plugin::export!(SmallLag: Promotion);
+//!
+//! // On any machine, without WebAssembly, the facts are those that a test makes up:
+//! use runner_plugin::fake;
+//! let (cluster, candidate) = (fake::Cluster::new().build(), fake::Member::learner("node-3").build());
+//! let window = fake::Samples::new().every_ms(50, [250]).build();
+//! let verdict = SmallLag::default().evaluate(&cluster, &candidate, &window).unwrap();
+//! assert_eq!(verdict, Verdict::wait("lag 250 > 100"));
+//! assert_eq!(fake::take_log(), [(log::Level::Info, "node-3 is 250 entries behind".to_owned())]);
+//! ```
+//!
+//! With `crate-type = ["cdylib", "rlib"]` and the linker `wasm-component-ld`, `cargo build --target wasm32-unknown-unknown`
+//! writes a finished component. It exports the roles named in [`export!`] and nothing else, and imports what the code uses.
+//!
+//! What the SDK does around the plugin's own code: it reads the settings and says what is wrong with them, field by field; it
+//! turns errors into the contract's text; and it logs the message and place of a panic before the component traps.
+//!
+//! What it does *not* do: there is no clock, no randomness, no file and no network but what the contract offers. `std::time`
+//! panics in such a component; use [`clock::now_ms`].
+
+pub use error::{Error, Result};
+pub use facts::{Cluster, Member, Newcomer, Role, Sample, Samples};
+pub use roles::{HealthCheck, Notifier, Plugin, Promotion};
+pub use verdict::{Event, Finding, Problem, Severity, Verdict};
+
+pub mod clock;
+#[cfg(not(target_family = "wasm"))]
+pub mod fake;
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub mod guest;
+pub mod log;
+pub mod settings;
+
+mod error;
+mod export;
+mod facts;
+mod roles;
+mod verdict;
+
+/// Everything that a plugin usually needs: `use runner_plugin::prelude::*;`.
+pub mod prelude {
+    pub use crate::{
+        Cluster, Error, Event, Finding, HealthCheck, Member, Newcomer, Notifier, Plugin, Problem, Promotion, Result, Role,
+        Sample, Samples, Severity, Verdict, clock, log,
+    };
+}
