@@ -1,0 +1,116 @@
+//! Where things are: the workspace, cargo's target folder, the packages, and the environment that cargo needs.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::{process, setup::protoc};
+
+/// Everything that a command of xtask needs to know about this checkout.
+pub(crate) struct Context {
+    /// The workspace's root folder.
+    pub(crate) root: PathBuf,
+    /// Cargo's target folder; `CARGO_TARGET_DIR` is honoured.
+    pub(crate) target: PathBuf,
+    /// Obtained tools: `target/tools`.
+    pub(crate) tools: PathBuf,
+    /// Finished components: `target/guests`.
+    pub(crate) guests: PathBuf,
+    /// The protobuf compiler that cargo's builds use.
+    pub(crate) protoc: PathBuf,
+    /// The workspace's crates that build a `cdylib`: the plugins and the Rust test guests.
+    pub(crate) rust_guests: Vec<RustGuest>,
+    cargo: OsString,
+}
+
+/// A crate of the workspace that becomes a component.
+pub(crate) struct RustGuest {
+    /// The package's name, which is the component's file name too.
+    pub(crate) package: String,
+    /// The library's name: cargo's file name.
+    pub(crate) library: String,
+}
+
+impl Context {
+    /// Asks cargo. Errors where there is no cargo, or where a manifest is broken.
+    pub(crate) fn load() -> Result<Self> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let metadata = process::output(Command::new(&cargo).args(["metadata", "--no-deps", "--format-version", "1"]))
+            .context("failed to read the workspace")?;
+        let metadata: Value = serde_json::from_str(&metadata).context("failed to read `cargo metadata`'s answer")?;
+        let folder = |key: &str| metadata[key].as_str().map(PathBuf::from).with_context(|| format!("cargo names no {key}"));
+        let (root, target) = (folder("workspace_root")?, folder("target_directory")?);
+        let tools = target.join("tools");
+        Ok(Self {
+            protoc: protoc::find(&tools)?,
+            guests: target.join("guests"),
+            tools,
+            rust_guests: rust_guests(&metadata),
+            root,
+            target,
+            cargo,
+        })
+    }
+
+    /// A cargo command in the workspace's root, with the environment that our builds need.
+    pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.cargo);
+        command.args(arguments).current_dir(&self.root).env("PROTOC", &self.protoc);
+        command
+    }
+
+    /// A folder of the sources, from the workspace's root.
+    pub(crate) fn source(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// Where a quiet step's output goes.
+    pub(crate) fn log(&self, step: &str) -> PathBuf {
+        self.tools.join("logs").join(format!("{step}.log"))
+    }
+
+    /// The Rust guest of that package name.
+    pub(crate) fn rust_guest(&self, package: &str) -> Result<&RustGuest> {
+        match self.rust_guests.iter().find(|guest| guest.package == package) {
+            Some(guest) => Ok(guest),
+            None => bail!("the workspace has no plugin crate {package:?}"),
+        }
+    }
+}
+
+fn rust_guests(metadata: &Value) -> Vec<RustGuest> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mut found = Vec::new();
+    for package in list(&metadata["packages"]) {
+        for target in list(&package["targets"]) {
+            let is_component = list(&target["kind"]).iter().any(|kind| kind == "cdylib");
+            if let (true, Some(package), Some(library)) = (is_component, package["name"].as_str(), target["name"].as_str()) {
+                found.push(RustGuest { package: package.to_owned(), library: library.to_owned() });
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn guests_are_the_packages_with_a_cdylib() {
+        let metadata = json!({ "packages": [
+            { "name": "runner", "targets": [{ "kind": ["lib"], "name": "runner" }, { "kind": ["bin"], "name": "runner" }] },
+            { "name": "steady-sync", "targets": [{ "kind": ["cdylib", "rlib"], "name": "steady_sync" }] },
+        ]});
+        let found = rust_guests(&metadata);
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].package.as_str(), found[0].library.as_str()), ("steady-sync", "steady_sync"));
+    }
+}

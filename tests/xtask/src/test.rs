@@ -1,0 +1,37 @@
+//! `cargo xtask test`: everything that the tests need, then the tests.
+
+use anyhow::Result;
+
+use crate::{context::Context, guests, process, say, setup};
+
+/// Sets up, builds, and runs `cargo test`: the whole workspace, unless `arguments` name packages.
+pub(crate) fn run(context: &Context, arguments: &[String]) -> Result<()> {
+    setup::everything(context)?.require_all()?;
+    guests::everything(context)?;
+    let mut cargo = context.cargo(&["test"]);
+    if !names_packages(arguments) {
+        cargo.arg("--workspace");
+    }
+    // Apart from `--`, which is the test programs' own, what follows is cargo's.
+    cargo.args(arguments);
+    say::timed("cargo test", || process::stream(&mut cargo))
+}
+
+fn names_packages(arguments: &[String]) -> bool {
+    let cargos = arguments.iter().take_while(|argument| *argument != "--");
+    cargos
+        .into_iter()
+        .any(|argument| argument == "--package" || argument.starts_with("--package=") || argument.starts_with("-p"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_cargos_own_package_flags_count() {
+        let named = |line: &str| names_packages(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert!(named("-p runner --lib") && named("-prunner") && named("--package=runner"));
+        assert!(!named("--lib journal") && !named("-- -p runner"));
+    }
+}
