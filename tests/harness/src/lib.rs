@@ -1,1 +1,24 @@
-//! h
+//! What the end-to-end tests share: real etcd clusters, guests, and a tidy end.
+//!
+//! Nothing here outlives the test process, however it ends: see [`Scratch`]. A tool that is missing fails the test with the
+//! command that fixes it. Waiting is polling near by with a bound ([`eventually`]), never a fixed sleep.
+
+pub use binaries::{EtcdBinary, etcd_versions, every_minor, guest, newest, of_minor, runner_bin, target_dir};
+pub use cluster::{ClusterOptions, RealCluster};
+pub use load::{Load, LoadReport};
+pub use member::{RealMember, log_tail};
+pub use ports::free_port;
+pub use scratch::Scratch;
+pub use spawn::{Finished, Spawned, spawn_runner};
+pub use tls::{ClientFiles, Tls, TlsFiles, write_ca, write_member};
+pub use wait::eventually;
+
+mod binaries;
+mod cluster;
+mod load;
+mod member;
+mod ports;
+mod scratch;
+mod spawn;
+mod tls;
+mod wait;

@@ -1,0 +1,86 @@
+//! A folder for one test, and the promise that nothing of it stays behind.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fs, io};
+
+use process_wrap::std::{ChildWrapper, CommandWrap, ProcessSession};
+use tempfile::TempDir;
+
+/// A temporary folder with a watchdog.
+///
+/// When it is dropped, or when the test process ends in whatever way (`kill -9` too), every process whose command line names
+/// the folder is killed and the folder is removed. So: whatever a test starts must have the folder's path in its arguments.
+/// `RUNNER_KEEP_SCRATCH=1` keeps the folder (not the processes), to look at after a failure.
+pub struct Scratch {
+    path: PathBuf,
+    watchdog: Box<dyn ChildWrapper>,
+}
+
+/// Waits for the end of its standard input, which comes when the test process is gone. Shell built-ins only: a helper process
+/// whose arguments named the folder would be among those killed. Several passes, since a dying process may have forked.
+const WATCHDOG: &str = r#"
+while read -r line; do :; done
+pass=0
+while [ $pass -lt 50 ]; do
+  found=
+  for proc in /proc/[0-9]*; do
+    args=; line=
+    { while read -r line || [ -n "$line" ]; do args="$args$line"; line=; done; } < "$proc/cmdline"
+    case "$args" in *"$SCRATCH"*) found=1; kill -9 "${proc#/proc/}";; esac
+  done
+  [ -n "$found" ] || break
+  pass=$((pass + 1))
+done
+[ -n "$KEEP" ] || rm -rf "$SCRATCH"
+"#;
+
+impl Scratch {
+    /// Makes the folder and starts its watchdog.
+    pub fn new() -> Self {
+        let path = TempDir::with_prefix("runner-test-").expect("a temporary folder").keep();
+        let path = path.canonicalize().expect("it was just made");
+        let watchdog = watch(&path).expect("sh runs");
+        Self { path, watchdog }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A path in the folder.
+    pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes a file in the folder, with the folders on its way, and gives its path.
+    pub fn write(&self, name: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.join(name);
+        fs::create_dir_all(path.parent().expect("a path in the folder")).expect("the folder can be written");
+        fs::write(&path, content).expect("the folder can be written");
+        path
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        drop(self.watchdog.stdin().take());
+        let _ = self.watchdog.wait();
+    }
+}
+
+fn watch(path: &Path) -> io::Result<Box<dyn ChildWrapper>> {
+    let mut command = Command::new("sh");
+    command.args(["-c", WATCHDOG]).current_dir("/");
+    command.env("SCRATCH", path).env("KEEP", env::var_os("RUNNER_KEEP_SCRATCH").unwrap_or_default());
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    // In its own session: Ctrl-C ends the tests, not the watchdog.
+    CommandWrap::from(command).wrap(ProcessSession).spawn()
+}
