@@ -27,9 +27,10 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// Time that is left, in whole seconds below a minute: a countdown with tenths only flickers.
+/// Time that is left, rounded up to whole seconds: a countdown with tenths only flickers, and "0 s" is not left.
 pub fn left(left: Duration) -> String {
-    if left < Duration::from_secs(60) { format!("{} s", left.as_secs()) } else { duration(left) }
+    let seconds = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
+    if seconds < 60 { format!("{seconds} s") } else { duration(Duration::from_secs(seconds)) }
 }
 
 /// Bytes in binary units with one decimal: `512 B`, `12.3 MiB`.
@@ -89,7 +90,7 @@ mod tests {
         assert_eq!([of(125_000_000), of(11_070_000_000)], ["2 m 05 s", "3 h 04 m"]);
         assert_eq!(duration(Duration::from_secs(2 * 86_400 + 3 * 3_600)), "2 d 03 h");
         assert!(!duration(Duration::MAX).is_empty());
-        assert_eq!(left(Duration::from_millis(4_900)), "4 s");
+        assert_eq!(left(Duration::from_millis(4_900)), "5 s");
         assert_eq!(left(Duration::from_secs(288)), "4 m 48 s");
     }
 

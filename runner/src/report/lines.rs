@@ -42,6 +42,7 @@ struct Inner {
     options: LinesOptions,
     repeats: HashMap<(String, String), Repeat>,
     waits: HashMap<String, u64>,
+    logs: HashMap<String, usize>,
     progress: Option<(Timestamp, f64)>,
     began: Option<Timestamp>,
     steps: Vec<(String, Duration)>,
@@ -68,6 +69,7 @@ impl Lines {
                 options,
                 repeats: HashMap::new(),
                 waits: HashMap::new(),
+                logs: HashMap::new(),
                 progress: None,
                 began: None,
                 steps: Vec::new(),
@@ -107,6 +109,7 @@ impl Inner {
             EventKind::StepStarted { step } => {
                 self.repeats.clear();
                 self.waits.clear();
+                self.logs.clear();
                 self.progress = None;
                 self.began = Some(at);
                 self.line(at, &format!("{step}: started"));
@@ -164,12 +167,20 @@ impl Inner {
         if level == "debug" && !self.options.verbose {
             return;
         }
-        let Some(held) = self.repeated(at, plugin, message) else { return };
         let style = self.options.style;
+        let plugin = &style.clean(plugin);
+        // What differs in a number only may be a table: lines of a log are never taken for repeats, only counted.
+        let said = self.logs.entry(plugin.clone()).or_default();
+        *said += 1;
+        if *said > phrases::LOG_MESSAGES {
+            if *said == phrases::LOG_MESSAGES + 1 {
+                self.line(at, &format!("{plugin} says more than is shown here"));
+            }
+            return;
+        }
         let level = if level == "info" { String::new() } else { format!("{}: ", dressed(level, style)) };
-        for (i, line) in sanitize_lines(message, phrases::LOG_LINES).iter().enumerate() {
-            let held = if i == 0 { held.as_str() } else { "" };
-            self.line(at, &format!("{} says: {level}{}{held}", style.clean(plugin), style.letters(line)));
+        for line in sanitize_lines(message, phrases::LOG_LINES) {
+            self.line(at, &format!("{plugin} says: {level}{}", style.letters(&line)));
         }
     }
 
@@ -291,14 +302,14 @@ mod tests {
         start-member: started
         start-member: done in 640 ms: etcd 3.6.4, process 4711
         sync: started
-        sync: 0 %, 0 B of 103.0 MiB, lag 161,803, ETA 8 s, 12.3 MiB/s, snapshot
+        sync: 0 %, 0 B of 103.0 MiB, lag 161,803, ETA 9 s, 12.3 MiB/s, snapshot
         steady-sync: not yet, because it is 161803 entries behind, at most 10 are allowed
-        sync: 11 %, 12.4 of 103.0 MiB, lag 161,803, ETA 7 s, 12.3 MiB/s, snapshot
-        sync: 26 %, 27.8 of 103.0 MiB, lag 161,803, ETA 6 s, 12.3 MiB/s, snapshot
-        sync: 44 %, 46.3 of 103.0 MiB, lag 161,803, ETA 4 s, 12.3 MiB/s, snapshot
-        sync: 62 %, 64.9 of 103.0 MiB, lag 161,803, ETA 3 s, 12.3 MiB/s, snapshot
-        sync: 80 %, 83.4 of 103.0 MiB, lag 161,803, ETA 1 s, 12.3 MiB/s, snapshot
-        sync: 98 %, 102.0 of 103.0 MiB, lag 161,803, ETA 0 s, 12.3 MiB/s, snapshot
+        sync: 11 %, 12.4 of 103.0 MiB, lag 161,803, ETA 8 s, 12.3 MiB/s, snapshot
+        sync: 26 %, 27.8 of 103.0 MiB, lag 161,803, ETA 7 s, 12.3 MiB/s, snapshot
+        sync: 44 %, 46.3 of 103.0 MiB, lag 161,803, ETA 5 s, 12.3 MiB/s, snapshot
+        sync: 62 %, 64.9 of 103.0 MiB, lag 161,803, ETA 4 s, 12.3 MiB/s, snapshot
+        sync: 80 %, 83.4 of 103.0 MiB, lag 161,803, ETA 2 s, 12.3 MiB/s, snapshot
+        sync: 98 %, 102.0 of 103.0 MiB, lag 161,803, ETA 1 s, 12.3 MiB/s, snapshot
         steady-sync: not yet, because it has been within 10 entries for 1600 ms of 2 s
         sync: 100 %, 103.0 of 103.0 MiB, lag 0, 47.1 KiB/s
         steady-sync: approves (after 18 waits)
@@ -360,14 +371,14 @@ mod tests {
         start-member: started
         start-member: done in 640 ms: etcd 3.6.4, process 4711
         sync: started
-        sync: 0 %, 0 B of 103.0 MiB, lag 161,803, ETA 8 s, 12.3 MiB/s, snapshot
+        sync: 0 %, 0 B of 103.0 MiB, lag 161,803, ETA 9 s, 12.3 MiB/s, snapshot
         steady-sync: not yet, because it is 161803 entries behind, at most 10 are allowed
-        sync: 11 %, 12.4 of 103.0 MiB, lag 161,803, ETA 7 s, 12.3 MiB/s, snapshot
-        sync: 26 %, 27.8 of 103.0 MiB, lag 161,803, ETA 6 s, 12.3 MiB/s, snapshot
-        sync: 44 %, 46.3 of 103.0 MiB, lag 161,803, ETA 4 s, 12.3 MiB/s, snapshot
-        sync: 62 %, 64.9 of 103.0 MiB, lag 161,803, ETA 3 s, 12.3 MiB/s, snapshot
-        sync: 80 %, 83.4 of 103.0 MiB, lag 161,803, ETA 1 s, 12.3 MiB/s, snapshot
-        sync: 98 %, 102.0 of 103.0 MiB, lag 161,803, ETA 0 s, 12.3 MiB/s, snapshot
+        sync: 11 %, 12.4 of 103.0 MiB, lag 161,803, ETA 8 s, 12.3 MiB/s, snapshot
+        sync: 26 %, 27.8 of 103.0 MiB, lag 161,803, ETA 7 s, 12.3 MiB/s, snapshot
+        sync: 44 %, 46.3 of 103.0 MiB, lag 161,803, ETA 5 s, 12.3 MiB/s, snapshot
+        sync: 62 %, 64.9 of 103.0 MiB, lag 161,803, ETA 4 s, 12.3 MiB/s, snapshot
+        sync: 80 %, 83.4 of 103.0 MiB, lag 161,803, ETA 2 s, 12.3 MiB/s, snapshot
+        sync: 98 %, 102.0 of 103.0 MiB, lag 161,803, ETA 1 s, 12.3 MiB/s, snapshot
         steady-sync: not yet, because it has been within 10 entries for 1600 ms of 2 s
         sync: 100 %, 103.0 of 103.0 MiB, lag 0, 47.1 KiB/s
         steady-sync says: error: panicked at src/lib.rs:12: no zone
@@ -411,7 +422,7 @@ mod tests {
         start-member: started
         start-member: done in 640 ms: etcd 3.6.4, process 4711
         sync: started
-        sync: 2 %, 3.1 of 103.0 MiB, lag 161,803, ETA 8 s, 12.3 MiB/s, snapshot
+        sync: 2 %, 3.1 of 103.0 MiB, lag 161,803, ETA 9 s, 12.3 MiB/s, snapshot
         sync: failed: no progress for 60 s
         undo start-member: started
         undo start-member: stopped etcd, removed /var/lib/etcd
@@ -422,6 +433,15 @@ mod tests {
         time: sync 1 m 01 s (86 %), lock 4.0 s (6 %), 4 more 706 ms
         hint: when the cluster has a leader again: `runner rollback`
         "#);
+    }
+
+    #[test]
+    fn a_flood_of_log_lines_is_dammed() {
+        let message = |n| EventKind::PluginLog { plugin: "p".to_owned(), level: "info", message: format!("line {n}") };
+        let at = fixture::joined()[0].at;
+        let text = lines(LinesOptions::default(), (0..10_000).map(|n| Event { at, kind: message(n) }).collect());
+        assert_eq!(text.lines().count(), 51);
+        assert!(text.ends_with("p says: line 49\np says more than is shown here\n"), "{text}");
     }
 
     #[test]

@@ -9,6 +9,9 @@ use crate::event::Progress;
 /// How many lines of one plugin's log message are shown.
 pub(super) const LOG_LINES: usize = 40;
 
+/// How many log messages of one plugin are shown in one step.
+pub(super) const LOG_MESSAGES: usize = 50;
+
 /// How far a sync is, from 0 to 1; never 1 while entries are missing.
 ///
 /// Bytes tell while a snapshot comes, the index while the log is replayed: the farther one counts.

@@ -1,0 +1,417 @@
+//! What a terminal shows of a run, as text: lines that scroll up, and the lines under way at the bottom. No terminal in it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use console::truncate_str;
+use jiff::Timestamp;
+
+use super::human;
+use super::phrases;
+use super::printer::{self, Style};
+use super::text::{pad, pad_left, sanitize_lines, shape, wrap};
+use crate::event::{Event, EventKind, Progress};
+
+/// Room for a step's name, its time, and what stands before them.
+const NAME: usize = 12;
+const TIME: usize = 9;
+
+/// No more than this many lines are shown below the step under way; all of them scroll up when it is done.
+const LIVE_LINES: usize = 10;
+
+/// So many differently worded verdicts of one plugin are told apart within a step; further ones replace the last.
+const SHAPES: usize = 6;
+
+/// The run as a terminal shows it.
+pub(super) struct Board {
+    style: Style,
+    verbose: bool,
+    running: Option<Running>,
+    steps: Vec<(String, Duration)>,
+    logs: HashMap<String, usize>,
+    touches: u64,
+}
+
+/// The step under way, or the undo.
+struct Running {
+    name: &'static str,
+    undo: bool,
+    began: Timestamp,
+    doing: Doing,
+    details: Vec<Detail>,
+}
+
+/// What the step under way is at.
+enum Doing {
+    Working,
+    Waiting { reason: String, left: Option<Duration>, since: Timestamp },
+    Syncing(Progress),
+}
+
+/// Something said during a step: shown below it. All text in it is clean.
+struct Detail {
+    mark: Mark,
+    text: String,
+    more: Vec<String>,
+    /// Who said it and how it is worded, where saying it again replaces it.
+    repeats: Option<(String, String)>,
+    times: u64,
+    touched: u64,
+}
+
+/// How a line begins.
+#[derive(Clone, Copy, PartialEq)]
+enum Mark {
+    Note,
+    Good,
+    Warning,
+    Bad,
+    Undo,
+}
+
+impl Board {
+    pub(super) fn new(style: Style, verbose: bool) -> Self {
+        Self { style, verbose, running: None, steps: Vec::new(), logs: HashMap::new(), touches: 0 }
+    }
+
+    /// Takes an event and returns the lines that are final now.
+    pub(super) fn take(&mut self, event: &Event, width: usize) -> Vec<String> {
+        let (at, style) = (event.at, self.style);
+        match &event.kind {
+            EventKind::RunStarted { run, operation, member } => {
+                *self = Self::new(style, self.verbose);
+                let title = style.bold(&format!("{operation} {}", style.clean(member)));
+                return vec![format!("{title}  {}", style.dim(&format!("run {}", style.clean(run))))];
+            }
+            EventKind::PluginLoaded { plugin, roles, digest, notes } => {
+                let roles = style.clean(&roles.join(", "));
+                let text = format!("plugin {} ({roles}) {}", style.clean(plugin), phrases::digest(digest, style));
+                let more = notes.iter().map(|n| format!("note: {}", style.clean(n))).collect();
+                return self.tell(Detail { more, ..Detail::new(Mark::Note, text) }, width);
+            }
+            EventKind::PluginLog { plugin, level, message } => return self.log(plugin, level, message, width),
+            EventKind::PluginVerdict { plugin, verdict, reason, .. } => return self.verdict(plugin, verdict, reason, width),
+            EventKind::Finding { source, severity, code, message, remedy, member } => {
+                let mark = match *severity {
+                    "error" => Mark::Bad,
+                    "warning" => Mark::Warning,
+                    _ => Mark::Note,
+                };
+                let message = phrases::finding(message, member.as_deref(), style);
+                let text = format!("{}{message} [{}]", phrases::source(source, style), style.clean(code));
+                let more = remedy.iter().map(|r| format!("remedy: {}", style.clean(r))).collect();
+                return self.tell(Detail { more, ..Detail::new(mark, text) }, width);
+            }
+            EventKind::MemberAdded { id } => {
+                return self.tell(Detail::new(Mark::Note, format!("member {id} added as a learner")), width);
+            }
+            EventKind::StepStarted { step } => return self.begin(step, false, at, width),
+            EventKind::Undoing { step } => return self.begin(step, true, at, width),
+            EventKind::Waiting { reason, left, .. } => {
+                if let Some(running) = &mut self.running {
+                    running.doing = Doing::Waiting { reason: reason.clone(), left: *left, since: at };
+                }
+            }
+            EventKind::SyncProgress(progress) => {
+                if let Some(running) = &mut self.running {
+                    running.doing = Doing::Syncing(*progress);
+                }
+            }
+            EventKind::StepFinished { step, duration, summary } => {
+                self.steps.push(((*step).to_owned(), *duration));
+                return self.end(Mark::Good, step, *duration, summary, width);
+            }
+            EventKind::StepFailed { step, error } => {
+                let took = self.took(at);
+                self.steps.push(((*step).to_owned(), took));
+                return self.end(Mark::Bad, step, took, error, width);
+            }
+            EventKind::Undone { step, summary } => return self.end(Mark::Undo, step, self.took(at), summary, width),
+            EventKind::UndoFailed { step, error, remedy } => {
+                let text = format!("could not be undone: {error}");
+                let mut lines = self.end(Mark::Bad, step, self.took(at), &text, width);
+                let remedy = format!("do this: {}", style.clean(remedy));
+                lines.extend(wrap(&remedy, width.saturating_sub(4)).iter().map(|l| format!("    {}", style.bold(l))));
+                return lines;
+            }
+            EventKind::RunFinished { outcome, exit_status, message, hints, duration } => {
+                return self.close(outcome, *exit_status, message, hints, *duration, width);
+            }
+        }
+        Vec::new()
+    }
+
+    /// The lines for what is under way, none wider than `width`.
+    pub(super) fn live(&self, now: Timestamp, width: usize) -> Vec<String> {
+        let Some(running) = &self.running else { return Vec::new() };
+        let style = self.style;
+        let elapsed = passed(running.began, now);
+        let seconds = format!("{}.{} s", elapsed.as_secs(), elapsed.subsec_millis() / 100);
+        let time = if elapsed < Duration::from_secs(60) { seconds } else { human::duration(elapsed) };
+        let head = format!(
+            "{} {}{}",
+            style.cyan(&self.spinner(elapsed)),
+            pad(&style.bold(running.name), NAME),
+            style.dim(&pad_left(&time, TIME))
+        );
+        let room = width.saturating_sub(self.column());
+        let tail = match &running.doing {
+            Doing::Working if running.undo => vec!["undoing".to_owned()],
+            Doing::Working => vec![String::new()],
+            Doing::Waiting { reason, left, since } => {
+                let left = left.map(|left| left.saturating_sub(passed(*since, now)));
+                wrap(&phrases::waiting(reason, left, style), room).iter().map(|l| style.yellow(l)).collect()
+            }
+            Doing::Syncing(progress) => sync_lines(progress, room, style),
+        };
+        let mut lines = Vec::new();
+        for (i, tail) in tail.iter().take(LIVE_LINES).enumerate() {
+            lines.push(if i == 0 { format!("{head}  {tail}") } else { format!("{}{tail}", " ".repeat(self.column())) });
+        }
+
+        // The details touched last, in their own order, as many as there is room for.
+        let mut order: Vec<usize> = (0..running.details.len()).collect();
+        order.sort_by_key(|i| std::cmp::Reverse(running.details[*i].touched));
+        let mut shown: Vec<(usize, Vec<String>)> = Vec::new();
+        let mut used = 0;
+        for i in order {
+            let detail = running.details[i].lines(style, width);
+            used += detail.len();
+            if used > LIVE_LINES && !shown.is_empty() {
+                break;
+            }
+            shown.push((i, detail));
+        }
+        shown.sort_by_key(|(i, _)| *i);
+        lines.extend(shown.into_iter().flat_map(|(_, detail)| detail));
+        let cut = style.sign("…", "...");
+        lines.iter().map(|line| truncate_str(line, width, cut).trim_end().to_owned()).collect()
+    }
+
+    /// A step or undo begins. One that never ended (it should not be) is ended first, so that nothing said is lost.
+    fn begin(&mut self, name: &'static str, undo: bool, at: Timestamp, width: usize) -> Vec<String> {
+        let lost = self.running.take().map(|r| details(&r, self.style, width)).unwrap_or_default();
+        self.running = Some(Running { name, undo, began: at, doing: Doing::Working, details: Vec::new() });
+        self.logs.clear();
+        lost
+    }
+
+    fn end(&mut self, mark: Mark, step: &str, took: Duration, text: &str, width: usize) -> Vec<String> {
+        let style = self.style;
+        let head = format!(
+            "{} {}{}",
+            mark.dressed(style),
+            pad(&style.bold(step), NAME),
+            style.dim(&pad_left(&human::duration(took), TIME))
+        );
+        let column = self.column();
+        let text = style.clean(text);
+        let mut lines: Vec<String> = wrap(&text, width.saturating_sub(column))
+            .iter()
+            .enumerate()
+            .map(|(i, line)| {
+                let line = if mark == Mark::Bad { style.red(line) } else { line.clone() };
+                if i == 0 { format!("{head}  {line}") } else { format!("{}{line}", " ".repeat(column)) }
+            })
+            .collect();
+        if let Some(running) = self.running.take() {
+            lines.extend(details(&running, style, width));
+        }
+        lines.iter_mut().for_each(|l| l.truncate(l.trim_end().len()));
+        lines
+    }
+
+    fn close(
+        &mut self,
+        outcome: &str,
+        exit: u8,
+        message: &str,
+        hints: &[String],
+        took: Duration,
+        width: usize,
+    ) -> Vec<String> {
+        let style = self.style;
+        let mut lines = self.running.take().map(|r| details(&r, style, width)).unwrap_or_default();
+        lines.push(String::new());
+        let outcome = style.clean(outcome);
+        let outcome = if exit == 0 { style.bold(&style.green(&outcome)) } else { style.alarm(&outcome) };
+        let text = format!("{outcome} after {}: {}", human::duration(took), style.clean(message));
+        lines.extend(wrap(&text, width));
+        let shares = phrases::shares(&self.steps, took);
+        if !shares.is_empty() {
+            lines.extend(wrap(&format!("time: {shares}"), width).iter().map(|l| style.dim(l)));
+        }
+        for hint in hints {
+            lines.extend(wrap(&printer::hint(hint, style), width));
+        }
+        lines
+    }
+
+    fn log(&mut self, plugin: &str, level: &str, message: &str, width: usize) -> Vec<String> {
+        if level == "debug" && !self.verbose {
+            return Vec::new();
+        }
+        let style = self.style;
+        let plugin = style.clean(plugin);
+        let said = self.logs.entry(plugin.clone()).or_default();
+        *said += 1;
+        if *said > phrases::LOG_MESSAGES {
+            let first = *said == phrases::LOG_MESSAGES + 1;
+            let detail = Detail::new(Mark::Note, format!("{plugin} says more than is shown here"));
+            return if first { self.tell(detail, width) } else { Vec::new() };
+        }
+        let mark = match level {
+            "error" => Mark::Bad,
+            "warn" => Mark::Warning,
+            _ => Mark::Note,
+        };
+        let mut lines = sanitize_lines(message, phrases::LOG_LINES).into_iter().map(|l| style.letters(&l));
+        let text = format!("{plugin} says: {}", lines.next().unwrap_or_default());
+        self.tell(Detail { more: lines.collect(), ..Detail::new(mark, text) }, width)
+    }
+
+    fn verdict(&mut self, plugin: &str, verdict: &str, reason: &str, width: usize) -> Vec<String> {
+        if verdict == "told" && reason.is_empty() && !self.verbose {
+            return Vec::new();
+        }
+        let style = self.style;
+        let plugin = style.clean(plugin);
+        let mark = match verdict {
+            "pass" | "approve" => Mark::Good,
+            "reject" | "failed" => Mark::Bad,
+            "ignored" => Mark::Warning,
+            _ => Mark::Note,
+        };
+        let said = phrases::verdict(verdict, reason, style);
+        let repeats = Some((plugin.clone(), shape(&said)));
+        self.tell(Detail { repeats, ..Detail::new(mark, format!("{plugin}: {said}")) }, width)
+    }
+
+    /// Puts a detail below the step under way, in the place of one that it repeats; outside a step it is final at once.
+    fn tell(&mut self, mut detail: Detail, width: usize) -> Vec<String> {
+        self.touches += 1;
+        detail.touched = self.touches;
+        let Some(running) = &mut self.running else { return detail.lines(self.style, width) };
+        if let Some((who, shape)) = &detail.repeats {
+            let own = |d: &Detail| d.repeats.as_ref().is_some_and(|(w, _)| w == who);
+            let same = running.details.iter().position(|d| own(d) && d.repeats.as_ref().is_some_and(|(_, s)| s == shape));
+            let full = running.details.iter().filter(|d| own(d)).count() >= SHAPES;
+            let place = same.or_else(|| if full { running.details.iter().rposition(own) } else { None });
+            if let Some(place) = place {
+                detail.times += running.details[place].times;
+                running.details[place] = detail;
+                return Vec::new();
+            }
+        }
+        running.details.push(detail);
+        Vec::new()
+    }
+
+    fn took(&self, at: Timestamp) -> Duration {
+        self.running.as_ref().map(|r| passed(r.began, at)).unwrap_or_default()
+    }
+
+    /// Where the text of a step's line begins.
+    fn column(&self) -> usize {
+        Mark::Good.sign(self.style).chars().count() + 1 + NAME + TIME + 2
+    }
+
+    fn spinner(&self, elapsed: Duration) -> String {
+        const UNICODE: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+        const ASCII: [&str; 4] = ["| ", "/ ", "- ", "\\ "];
+        let frames: &[&str] = if self.style.unicode { &UNICODE } else { &ASCII };
+        frames[(elapsed.as_millis() / 100) as usize % frames.len()].to_owned()
+    }
+}
+
+impl Detail {
+    fn new(mark: Mark, text: String) -> Self {
+        Self { mark, text, more: Vec::new(), repeats: None, times: 1, touched: 0 }
+    }
+
+    fn lines(&self, style: Style, width: usize) -> Vec<String> {
+        let mark = self.mark.dressed(style);
+        let indent = 3 + self.mark.sign(style).chars().count();
+        let room = width.saturating_sub(indent);
+        let text = match self.times {
+            1 => self.text.clone(),
+            times => format!("{} ({}{times})", self.text, style.sign("×", "x")),
+        };
+        let mut lines = Vec::new();
+        for (i, line) in wrap(&text, room).into_iter().enumerate() {
+            let line = match self.mark {
+                Mark::Bad => style.red(&line),
+                Mark::Warning => style.yellow(&line),
+                _ => line,
+            };
+            lines.push(if i == 0 { format!("  {mark} {line}") } else { format!("{}{line}", " ".repeat(indent)) });
+        }
+        for more in &self.more {
+            lines.extend(wrap(more, room).iter().map(|line| format!("{}{line}", " ".repeat(indent))));
+        }
+        lines
+    }
+}
+
+impl Mark {
+    /// One column in Unicode, two in ASCII.
+    fn sign(self, style: Style) -> &'static str {
+        match self {
+            Self::Note => style.sign("·", "- "),
+            Self::Good => style.sign("✓", "ok"),
+            Self::Warning => style.sign("!", "! "),
+            Self::Bad => style.sign("✗", "!!"),
+            Self::Undo => style.sign("↩", "<-"),
+        }
+    }
+
+    fn dressed(self, style: Style) -> String {
+        let sign = self.sign(style);
+        match self {
+            Self::Note => style.dim(sign),
+            Self::Good => style.green(sign),
+            Self::Warning | Self::Undo => style.yellow(sign),
+            Self::Bad => style.red(sign),
+        }
+    }
+}
+
+/// All that was said during a step.
+fn details(running: &Running, style: Style, width: usize) -> Vec<String> {
+    running.details.iter().flat_map(|d| d.lines(style, width)).collect()
+}
+
+/// A bar and the figures, on one line where they fit, else below.
+fn sync_lines(progress: &Progress, room: usize, style: Style) -> Vec<String> {
+    const WIDE: usize = 24;
+    const NARROW: usize = 12;
+    let figures = phrases::figures(progress, style).join("  ");
+    let fraction = phrases::fraction(progress);
+    let percent = format!("{:>3.0} %", (fraction * 100.0).floor());
+    let left = room.saturating_sub(percent.len() + figures.chars().count() + 4);
+    if left >= NARROW {
+        return vec![format!("{}  {percent}  {figures}", bar(fraction, left.min(WIDE), style))];
+    }
+    let mut lines =
+        vec![format!("{}  {percent}", bar(fraction, room.saturating_sub(percent.len() + 2).min(2 * WIDE), style))];
+    lines.extend(wrap(&figures.replace("  ", ", "), room));
+    lines
+}
+
+/// A bar of `width` columns.
+fn bar(fraction: f64, width: usize, style: Style) -> String {
+    let full = ((fraction * width as f64).floor() as usize).min(width);
+    if style.unicode {
+        let half = usize::from(full < width && fraction * width as f64 - full as f64 >= 0.5);
+        let done = "━".repeat(full) + &"╸".repeat(half);
+        format!("{}{}", style.green(&done), style.dim(&"─".repeat(width - full - half)))
+    } else {
+        let inner = width.saturating_sub(2);
+        let full = full.min(inner);
+        format!("[{}{}]", "=".repeat(full), " ".repeat(inner - full))
+    }
+}
+
+fn passed(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or_default()
+}
