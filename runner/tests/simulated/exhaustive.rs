@@ -62,7 +62,8 @@ fn killed_in_every_call_then_rolled_back_twice() {
 #[test]
 fn every_undo_is_killed_in_every_call_and_finished_later() {
     for version in ["3.5.35", "3.7.3"] {
-        let refusing = || Faults::none().when(When::Call(Op::Promote, 1), Incident::Refuse(Op::Promote, Reason::PermissionDenied));
+        let refusing =
+            || Faults::none().when(When::Call(Op::Promote, 1), Incident::Refuse(Op::Promote, Reason::PermissionDenied));
         let whole = World::of(version, 3, refusing());
         let conclusion = virtually(whole.run(Operation::Join));
         assert_eq!(conclusion.outcome, Outcome::RolledBack, "{conclusion:?}");
@@ -104,7 +105,11 @@ fn every_mutation_fails_once_or_loses_its_answer() {
                     let conclusion = virtually(world.run(Operation::Join));
                     world.must_tell_the_truth(&conclusion, &context);
                     let started = op != Op::Start;
-                    assert!(!started || conclusion.outcome == Outcome::Joined, "{context}: {conclusion:?}\n{}", world.story());
+                    assert!(
+                        !started || conclusion.outcome == Outcome::Joined,
+                        "{context}: {conclusion:?}\n{}",
+                        world.story()
+                    );
                 }
             }
         }
@@ -138,7 +143,12 @@ fn every_call_is_refused_for_good_from_every_step_on() {
 
 #[test]
 fn the_undo_survives_every_fault_of_its_own() {
-    let faults = [Fault::Fail(Reason::NoLeader), Fault::AnswerLost, Fault::ConnectionLost, Fault::AppliedLate(Duration::from_secs(4))];
+    let faults = [
+        Fault::Fail(Reason::NoLeader),
+        Fault::AnswerLost,
+        Fault::ConnectionLost,
+        Fault::AppliedLate(Duration::from_secs(4)),
+    ];
     for op in [Op::Remove, Op::Stop, Op::DiscardData, Op::Release] {
         for fault in faults {
             let plan = Faults::none()

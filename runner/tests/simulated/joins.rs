@@ -70,7 +70,12 @@ fn refusals_change_nothing() {
             vec![dead(3)],
             Outcome::CheckRefused,
         ),
-        ("node-2 takes itself for a learner", 3, vec![Incident::MistakesItself("node-2".to_owned(), true)], Outcome::CheckRefused),
+        (
+            "node-2 takes itself for a learner",
+            3,
+            vec![Incident::MistakesItself("node-2".to_owned(), true)],
+            Outcome::CheckRefused,
+        ),
         ("cannot read the cluster", 3, vec![dead(1), dead(2), dead(3)], Outcome::Unreachable),
     ];
     for (message, voters, incidents, outcome) in cases {
@@ -234,8 +239,5 @@ fn a_run_tells_its_steps_in_order() {
             _ => None,
         })
         .collect();
-    assert_eq!(
-        steps,
-        ["discover", "check", "lock", "add-learner", "start-member", "sync", "promote", "verify", "announce"]
-    );
+    assert_eq!(steps, ["discover", "check", "lock", "add-learner", "start-member", "sync", "promote", "verify", "announce"]);
 }

@@ -20,9 +20,8 @@ struct Schedule {
 
 fn schedules() -> impl Strategy<Value = Schedule> {
     let crash = proptest::option::of((1..120_u64, any::<bool>()));
-    (0..VERSIONS.len(), prop_oneof![Just(1_usize), Just(3), Just(5)], any::<u64>(), crash, any::<bool>()).prop_map(
-        |(version, voters, faults, crash, roll_back)| Schedule { version, voters, faults, crash, roll_back },
-    )
+    (0..VERSIONS.len(), prop_oneof![Just(1_usize), Just(3), Just(5)], any::<u64>(), crash, any::<bool>())
+        .prop_map(|(version, voters, faults, crash, roll_back)| Schedule { version, voters, faults, crash, roll_back })
 }
 
 /// Runs one schedule; says whether it ended promoted, or what is wrong.
@@ -75,7 +74,8 @@ fn how_many_schedules_a_second() {
     let mut promoted = 0;
     let schedules = 2000;
     for seed in 0..schedules {
-        let schedule = Schedule { version: seed as usize % VERSIONS.len(), voters: 3, faults: seed, crash: None, roll_back: false };
+        let schedule =
+            Schedule { version: seed as usize % VERSIONS.len(), voters: 3, faults: seed, crash: None, roll_back: false };
         promoted += u32::from(ends_whole(schedule).unwrap());
     }
     let rate = f64::from(schedules as u32) / began.elapsed().as_secs_f64();

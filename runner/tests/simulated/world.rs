@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use runner::cluster::simulated::{Builder, Faults, Incident, Moment, Simulation};
+use runner::cluster::simulated::{Builder, By, Faults, Incident, Moment, MutationKind, Simulation};
 use runner::cluster::{MemberId, View};
 use runner::event::{Event, EventKind, EventSink};
 use runner::pipeline::{
@@ -143,12 +143,14 @@ impl World {
         if let Some(id) = self.simulation.removed().iter().find(|id| !self.simulation.added().contains(id)) {
             return Err(format!("removed {id}, which it had not added"));
         }
-        let ours: Vec<_> =
-            now.members.iter().filter(|m| before.get(m.id).is_none() && !rivals.contains(&m.id)).collect();
+        let ours: Vec<_> = now.members.iter().filter(|m| before.get(m.id).is_none() && !rivals.contains(&m.id)).collect();
         match ours.as_slice() {
             [] => {}
             [member] if member.voter() => return Ok(true),
             others => return Err(format!("left between: {others:?}")),
+        }
+        if self.taken_away() {
+            return Ok(false);
         }
         if self.simulation.runs(NODE) {
             return Err("the member's etcd still runs".to_owned());
@@ -161,6 +163,13 @@ impl World {
             Some(holder) if holder == self.plan.run => Err("the lock is still held".to_owned()),
             _ => Ok(false),
         }
+    }
+
+    /// Whether somebody else removed our member after it had become a voter: then its data is theirs to look at.
+    fn taken_away(&self) -> bool {
+        let changes = self.simulation.mutations();
+        let promoted = |id| changes.iter().any(|m| m.kind == MutationKind::Promoted && m.id == id);
+        changes.iter().any(|m| m.kind == MutationKind::Removed && m.by == By::Rival && promoted(m.id))
     }
 
     /// The same, with a panic that tells everything.
@@ -209,12 +218,7 @@ impl Policy for Verdicts {
 }
 
 fn answer<T>(value: T) -> Answer<T> {
-    Answer {
-        plugin: "test".to_owned(),
-        result: Ok(value),
-        failure_policy: FailurePolicy::Fail,
-        usage: Default::default(),
-    }
+    Answer { plugin: "test".to_owned(), result: Ok(value), failure_policy: FailurePolicy::Fail, usage: Default::default() }
 }
 
 /// Runs a test in virtual time.

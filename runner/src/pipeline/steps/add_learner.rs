@@ -20,9 +20,10 @@ use crate::pipeline::{Failure, Outcome};
 /// Adds the learner; the undo removes it by its id.
 pub(in crate::pipeline) struct AddLearner;
 
-/// How long an add whose answer was lost may still show up: etcd gives up its own proposals after 5 s plus two election timeouts,
-/// 7 s with the defaults (`ReqTimeout`, server/config/config.go).
-const SETTLE: Duration = Duration::from_secs(7);
+/// How long an add whose answer was lost may still show up. etcd gives up its own proposals after 5 s plus two election timeouts,
+/// 7 s with the defaults (`ReqTimeout`, server/config/config.go); the rest is for a request that was slow to arrive. A request that
+/// the network holds back for longer than that cannot be told from one that was lost.
+const SETTLE: Duration = Duration::from_secs(10);
 
 #[async_trait]
 impl Reversible for AddLearner {

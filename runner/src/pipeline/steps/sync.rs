@@ -130,10 +130,11 @@ async fn ask(run: &mut Run, id: MemberId, watch: &mut Watch) -> Result<Answered,
     let view = match run.observe().await {
         Ok(view) => view,
         Err(error) => {
-            watch.troubled.wait_out(run, "cannot read the cluster", &error).await?;
+            watch.unseen.wait_out(run, "cannot read the cluster", &error).await?;
             return Ok(Answered::Later(Duration::ZERO));
         }
     };
+    watch.unseen = Patience::new("sync", run.plan.timeouts.stall);
     if view.get(id).is_none() {
         return Err(removed_by_other(id));
     }
@@ -183,7 +184,10 @@ async fn ask(run: &mut Run, id: MemberId, watch: &mut Watch) -> Result<Answered,
 /// What is remembered between looks.
 struct Watch {
     started: Instant,
+    /// With the leader's status.
     troubled: Patience,
+    /// With the whole observation that plugins are shown.
+    unseen: Patience,
     opened: Option<Instant>,
     told: Option<Instant>,
     first: Option<(Instant, u64)>,
@@ -206,6 +210,7 @@ impl Watch {
         Self {
             started: now,
             troubled: Patience::new("sync", run.plan.timeouts.stall),
+            unseen: Patience::new("sync", run.plan.timeouts.stall),
             opened: None,
             told: None,
             first: None,
