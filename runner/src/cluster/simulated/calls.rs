@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::answers::{self, NOT_FOR_LEARNER, TIMED_OUT, TIMED_OUT_APPLY};
+use super::answers::{self, CORRUPT, NOT_FOR_LEARNER, TIMED_OUT, TIMED_OUT_APPLY};
 use super::faults::{Fault, Op, When};
 use super::members::{Change, Progress, Proposal};
 use super::state::{Pending, State};
@@ -283,6 +283,9 @@ impl Cluster for SimulatedCluster {
         let mut read_index = None;
         self.caller
             .call(Op::Read, endpoint, None, |s, node| {
+                if s.alarm() == Some(CORRUPT) {
+                    return Attempt::Done(Err(CORRUPT));
+                }
                 if read_index.is_none() && s.serves(node) {
                     read_index = Some(s.index.floor());
                 }
