@@ -183,3 +183,14 @@ async fn a_stalled_newcomer_stays_where_it_is_until_it_may_go_on() {
     sleep(seconds(5)).await;
     simulation.cluster().promote(&leader, id).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_restarts_at_once_is_a_follower_at_first() {
+    let simulation = Simulation::builder().build();
+    simulation.incident(Incident::CrashLeader);
+    simulation.incident(Incident::Restart("node-1".to_owned()));
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!(simulation.leader(), None);
+    sleep(seconds(3)).await;
+    assert!(simulation.leader().is_some() && simulation.quorum_lost() < Duration::from_millis(100));
+}
