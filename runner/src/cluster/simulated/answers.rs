@@ -18,6 +18,7 @@ pub(super) const BAD_URLS: &str = "etcdserver: given member URLs are invalid";
 pub(super) const NOT_FOR_LEARNER: &str = "etcdserver: rpc not supported for learner";
 pub(super) const NO_LEADER: &str = "etcdserver: no leader";
 pub(super) const NO_SPACE: &str = "etcdserver: mvcc: database space exceeded";
+pub(super) const CORRUPT: &str = "etcdserver: corrupt cluster";
 pub(super) const TIMED_OUT: &str = "etcdserver: request timed out";
 pub(super) const TIMED_OUT_LEADER: &str = "etcdserver: request timed out, possibly due to previous leader failure";
 pub(super) const TIMED_OUT_APPLY: &str = "etcdserver: request timed out, waiting for the applied index took too long";
@@ -67,7 +68,7 @@ pub(super) fn of(reason: Reason, endpoint: &str) -> ClusterError {
         Reason::NotLeader => "etcdserver: not leader",
         Reason::RequestTimedOut => TIMED_OUT,
         Reason::NoSpace => NO_SPACE,
-        Reason::Corrupt => "etcdserver: corrupt cluster",
+        Reason::Corrupt => CORRUPT,
         Reason::ClusterIdMismatch => "etcdserver: cluster ID mismatch",
         Reason::PermissionDenied => "etcdserver: permission denied",
         Reason::Unauthenticated => "etcdserver: invalid auth token",

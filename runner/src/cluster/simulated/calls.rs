@@ -1,26 +1,17 @@
-//! One call on its way: numbering, faults, latency, deadline, crash points; and the simulated cluster's own calls.
+//! One call on its way: numbering, faults, latency, deadline, crash points.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::answers::{self, NOT_FOR_LEARNER, TIMED_OUT, TIMED_OUT_APPLY};
+use super::answers::{self, NOT_FOR_LEARNER, TIMED_OUT};
 use super::faults::{Fault, Op, When};
-use super::members::{Change, Progress, Proposal};
+use super::members::Proposal;
 use super::state::{Pending, State};
-use super::{By, Call, Moment, Shared};
-use crate::cluster::{
-    Alarm, AlarmKind, Cluster, ClusterError, MemberId, MemberList, MemberMetrics, MemberStatus, Reason, Result,
-};
-
-/// The simulated cluster, as runner calls it.
-#[derive(Debug)]
-pub struct SimulatedCluster {
-    caller: Caller,
-}
+use super::{Call, Moment, Shared};
+use crate::cluster::{Reason, Result};
 
 /// Whoever calls: what all simulated calls have in common.
 pub(super) struct Caller {
@@ -216,128 +207,6 @@ impl Caller {
             if Instant::now() >= gives_up {
                 return Err(answers::etcd(refusal, endpoint));
             }
-        }
-    }
-
-    /// One call that changes the member list.
-    async fn change(&self, op: Op, endpoint: &str, change: Change) -> Result<MemberId> {
-        let proposal = Proposal { change, by: By::Runner };
-        let mut ticket = None;
-        self.call(op, endpoint, Some(proposal.clone()), |s, node| {
-            if let Some(outcome) = ticket.and_then(|t| s.committed.remove(&t)) {
-                return Attempt::Done(outcome);
-            }
-            if ticket.is_some() {
-                return Attempt::Wait;
-            }
-            match s.arrive(node, &proposal) {
-                Progress::Done(outcome) => Attempt::Done(outcome),
-                Progress::Logged(number) => {
-                    ticket = Some(number);
-                    Attempt::Wait
-                }
-                Progress::Blocked | Progress::Hidden => Attempt::Wait,
-            }
-        })
-        .await
-    }
-}
-
-impl SimulatedCluster {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { caller: Caller { shared } }
-    }
-}
-
-#[async_trait]
-impl Cluster for SimulatedCluster {
-    async fn member_list(&self, endpoint: &str) -> Result<MemberList> {
-        self.caller.call(Op::MemberList, endpoint, None, |s, node| s.through(node, |s| s.list())).await
-    }
-
-    async fn status(&self, endpoint: &str) -> Result<MemberStatus> {
-        let asked = Instant::now();
-        let answer = |s: &mut State, node| Attempt::Done(Ok(s.status(node)));
-        let mut status: MemberStatus = self.caller.call(Op::Status, endpoint, None, answer).await?;
-        status.round_trip = asked.elapsed();
-        Ok(status)
-    }
-
-    async fn alarms(&self, endpoint: &str) -> Result<Vec<Alarm>> {
-        self.caller.call(Op::Alarms, endpoint, None, |s, node| s.through(node, |s| s.alarms.clone())).await
-    }
-
-    async fn add_learner(&self, endpoint: &str, peer_urls: &[String]) -> Result<MemberId> {
-        self.caller.change(Op::AddLearner, endpoint, Change::Add(peer_urls.to_vec())).await
-    }
-
-    async fn promote(&self, endpoint: &str, id: MemberId) -> Result<()> {
-        self.caller.change(Op::Promote, endpoint, Change::Promote(id)).await.map(drop)
-    }
-
-    async fn remove(&self, endpoint: &str, id: MemberId) -> Result<()> {
-        self.caller.change(Op::Remove, endpoint, Change::Remove(id)).await.map(drop)
-    }
-
-    async fn linearizable_read(&self, endpoint: &str) -> Result<()> {
-        let mut read_index = None;
-        self.caller
-            .call(Op::Read, endpoint, None, |s, node| {
-                if read_index.is_none() && s.serves(node) {
-                    read_index = Some(s.index.floor());
-                }
-                match read_index {
-                    Some(index) if s.nodes[node].applied >= index => Attempt::Done(Ok(())),
-                    Some(_) => Attempt::Soon(Duration::from_millis(50), TIMED_OUT_APPLY),
-                    None => Attempt::Wait,
-                }
-            })
-            .await
-    }
-
-    async fn metrics(&self, metrics_url: &str) -> Result<MemberMetrics> {
-        let begun = self.caller.begin(Op::Metrics).await;
-        sleep(begun.latency).await;
-        let fault = begun.fault.map(|fault| match fault {
-            Fault::Fail(reason) => answers::of(reason, metrics_url),
-            _ => answers::deadline(begun.allowed, metrics_url),
-        });
-        let result: Result<MemberMetrics, ClusterError> = match fault {
-            Some(error) => Err(error),
-            None => self.caller.shared.with(|s| {
-                let node = s.nodes.iter().find(|n| n.metrics_url == metrics_url && n.raft());
-                node.map(|n| n.metrics()).ok_or_else(|| answers::refused(metrics_url))
-            }),
-        };
-        self.caller.end(&begun, Op::Metrics, metrics_url, result.as_ref().err().map(|e| e.reason)).await;
-        result
-    }
-}
-
-impl State {
-    /// A member's own view of things.
-    fn status(&self, node: usize) -> MemberStatus {
-        let target = &self.nodes[node];
-        let leader = self.belief(node);
-        let mut errors: Vec<String> = leader.is_none().then(|| answers::NO_LEADER.to_owned()).into_iter().collect();
-        errors.extend(self.alarms.iter().map(|alarm| {
-            let kind = if alarm.kind == AlarmKind::Corrupt { "CORRUPT" } else { "NOSPACE" };
-            format!("memberID:{} alarm:{kind} ", alarm.member.0)
-        }));
-        let db_size = if self.sees_itself_learner(node) { target.size } else { self.db_size() } as u64;
-        MemberStatus {
-            cluster_id: self.cluster_id,
-            member_id: target.id().unwrap_or(MemberId(0)),
-            version: target.version_text.clone(),
-            db_size,
-            db_size_in_use: db_size,
-            leader,
-            raft_index: target.matched as u64,
-            raft_applied_index: target.applied as u64,
-            raft_term: self.term,
-            learner: self.sees_itself_learner(node),
-            errors,
-            round_trip: Duration::ZERO,
         }
     }
 }

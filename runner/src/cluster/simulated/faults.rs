@@ -52,7 +52,8 @@ pub enum Op {
 /// What goes wrong with one call.
 ///
 /// A launcher's call has no etcd reason: [`Fault::Fail`] becomes a `LaunchError`, and every lost answer one that says so.
-/// `running`, `data_size` cannot fail: faults other than delays are ignored there.
+/// `running` and `data_size` cannot fail: a fault other than a delay makes them unknown and zero. A lock's call that would be
+/// [`Fault::AppliedLate`] is lost altogether.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// It fails before anything is done, with this reason in etcd's own words.
@@ -111,6 +112,8 @@ pub enum Incident {
     LockLost,
     /// The member's own status takes it for a learner although it is a voter (etcd#18347), or no longer does.
     MistakesItself(String, bool),
+    /// The member of a node counts as never started: its name and client URLs are gone from the list.
+    Unname(String),
     /// Clients write this many entries a second.
     WriteRate(u64),
     /// Every later call of this kind fails with this reason before anything is done.

@@ -44,6 +44,13 @@ impl State {
             Incident::MistakesItself(name, mistaken) => {
                 self.nodes.iter_mut().filter(|n| n.name == name).for_each(|n| n.mistaken = mistaken);
             }
+            Incident::Unname(name) => {
+                let id = self.node_named(&name).and_then(|n| self.nodes[n].id());
+                for entry in self.entries.iter_mut().filter(|e| Some(e.member.id) == id) {
+                    entry.member.name.clear();
+                    entry.member.client_urls.clear();
+                }
+            }
             Incident::WriteRate(entries) => self.write_rate = entries as f64,
             Incident::Refuse(op, reason) => self.refused.push((op, reason)),
             Incident::Accept => self.refused.clear(),

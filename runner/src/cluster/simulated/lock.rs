@@ -6,10 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::Shared;
+use super::answers::{CORRUPT, NO_SPACE};
 use super::calls::{Attempt, Caller};
 use super::faults::Op;
 use super::state::State;
-use crate::cluster::Result;
+use crate::cluster::{AlarmKind, Result};
 use crate::pipeline::{JoinLock, Queue};
 
 /// One run's place in the queue.
@@ -19,31 +20,32 @@ pub(super) struct Place {
     node: String,
     /// Since when it has been first; for the others, since when it has waited.
     since: Duration,
-    /// Handles that keep it alive.
-    keepers: usize,
+    /// Handles that keep it alive: those that have asked for it.
+    keepers: Vec<u64>,
     /// When it ends; none while somebody keeps it alive.
     expires: Option<Duration>,
 }
 
 /// The join lock, in memory. Every call needs a voter that reaches a quorum, as the real one does.
 ///
-/// It needs no background task: a handle keeps the run's place alive while it exists, and from the moment when it is dropped
-/// (the runner is gone) the place lives for the lock's time to live. It does not end because the cluster was out of reach for long.
+/// It needs no background task: from its first [`try_acquire`](JoinLock::try_acquire) a handle keeps the run's place alive while
+/// it exists, and from the moment when it is dropped (the runner is gone) the place lives for the lock's time to live. It does not
+/// end because the cluster was out of reach for long: for that there is [`Incident::LockLost`](super::Incident::LockLost).
 #[derive(Debug)]
 pub struct SimulatedLock {
     caller: Caller,
+    handle: u64,
     run: String,
     node: String,
 }
 
 impl SimulatedLock {
     pub(super) fn new(shared: Arc<Shared>, run: &str, node: &str) -> Self {
-        shared.with(|state| {
-            if let Some(place) = state.places.iter_mut().find(|p| p.run == run) {
-                place.keepers += 1;
-            }
+        let handle = shared.with(|state| {
+            state.tickets += 1;
+            state.tickets
         });
-        Self { caller: Caller { shared }, run: run.to_owned(), node: node.to_owned() }
+        Self { caller: Caller { shared }, handle, run: run.to_owned(), node: node.to_owned() }
     }
 }
 
@@ -51,9 +53,9 @@ impl Drop for SimulatedLock {
     fn drop(&mut self) {
         self.caller.shared.with(|state| {
             let expires = state.now + state.settings.lock_ttl;
-            if let Some(place) = state.places.iter_mut().find(|p| p.run == self.run) {
-                place.keepers = place.keepers.saturating_sub(1);
-                if place.keepers == 0 {
+            for place in state.places.iter_mut().filter(|p| p.keepers.contains(&self.handle)) {
+                place.keepers.retain(|keeper| *keeper != self.handle);
+                if place.keepers.is_empty() {
                     place.expires = Some(expires);
                 }
             }
@@ -64,7 +66,12 @@ impl Drop for SimulatedLock {
 #[async_trait]
 impl JoinLock for SimulatedLock {
     async fn try_acquire(&self, endpoint: &str) -> Result<Option<Queue>> {
-        self.caller.call(Op::Acquire, endpoint, None, |s, node| s.through(node, |s| s.acquire(&self.run, &self.node))).await
+        self.caller
+            .call(Op::Acquire, endpoint, None, |s, node| match s.alarm() {
+                Some(text) => Attempt::Done(Err(text)),
+                None => s.through(node, |s| s.acquire(self.handle, &self.run, &self.node)),
+            })
+            .await
     }
 
     async fn held(&self, endpoint: &str) -> Result<bool> {
@@ -82,21 +89,33 @@ impl State {
         if self.serves(node) { Attempt::Done(Ok(deed(self))) } else { Attempt::Wait }
     }
 
-    fn acquire(&mut self, run: &str, node: &str) -> Option<Queue> {
+    /// What a write is refused with while an alarm is raised.
+    pub(super) fn alarm(&self) -> Option<&'static str> {
+        self.alarms.iter().find_map(|a| match a.kind {
+            AlarmKind::Nospace => Some(NO_SPACE),
+            AlarmKind::Corrupt => Some(CORRUPT),
+            AlarmKind::Unknown => None,
+        })
+    }
+
+    fn acquire(&mut self, handle: u64, run: &str, node: &str) -> Option<Queue> {
         self.expire();
         let at = self.places.iter().position(|p| p.run == run).unwrap_or_else(|| {
             self.places.push(Place {
                 run: run.to_owned(),
                 node: node.to_owned(),
                 since: self.now,
-                keepers: 1,
+                keepers: Vec::new(),
                 expires: None,
             });
             self.places.len() - 1
         });
         // Whoever finds its place keeps it alive again.
-        self.places[at].expires = None;
-        self.places[at].keepers = self.places[at].keepers.max(1);
+        let place = &mut self.places[at];
+        place.expires = None;
+        if !place.keepers.contains(&handle) {
+            place.keepers.push(handle);
+        }
         if at == 0 {
             return None;
         }

@@ -32,7 +32,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 pub use builder::Builder;
-pub use calls::SimulatedCluster;
+pub use cluster::SimulatedCluster;
 pub use faults::{Fault, Faults, Incident, Op, When};
 pub use launcher::SimulatedLauncher;
 pub use lock::SimulatedLock;
@@ -44,8 +44,10 @@ use crate::pipeline::DataDir;
 use state::State;
 
 mod answers;
+mod boot;
 mod builder;
 mod calls;
+mod cluster;
 mod faults;
 mod incidents;
 mod launcher;
