@@ -226,8 +226,8 @@ mod tests {
 
         plugin-refused after 16.3 s: steady-sync refused cp-3;
         everything was undone and the cluster is as it was
-        time: sync 11.2 s (69 %), lock 4.0 s (25 %), start-member
-        640 ms (4 %), 3 more 66 ms
+        time: sync 11.2 s (69 %), lock 4.0 s (25 %),
+              start-member 640 ms (4 %), 3 more 66 ms
         hint: ask whoever owns the plugin steady-sync, or join a
         node of another zone
         "#);
@@ -269,8 +269,8 @@ mod tests {
         let all = screens(fixture::joined(), UNICODE, 100);
         let waiting = all.iter().rfind(|s| s.contains("before us")).unwrap();
         insta::assert_snapshot!(waiting.lines().skip_while(|l| !l.contains("lock")).collect::<Vec<_>>().join("\n"), @r#"
-        ⠋ lock            3.0 s  behind the run of cp-4, which has held the lock for 74 s; 1 before us (4 m
-                                 57 s left)
+        ⠋ lock            3.0 s  behind the run of cp-4, which has held the lock for 74 s; 1 before us
+                                 (4 m 57 s left)
         "#);
         let syncing = all.iter().find(|s| s.contains(" 44 %")).unwrap();
         insta::assert_snapshot!(syncing.lines().skip_while(|l| !l.contains("start-member")).collect::<Vec<_>>().join("\n"), @r#"
