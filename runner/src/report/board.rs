@@ -83,9 +83,8 @@ impl Board {
                 let more = remedy.iter().map(|r| format!("remedy: {}", style.clean(r))).collect();
                 return self.tell(Detail { more, ..Detail::new(mark, text) }, width);
             }
-            EventKind::MemberAdded { id } => {
-                return self.tell(Detail::new(Mark::Note, format!("member {id} added as a learner")), width);
-            }
+            // The step's own line names it.
+            EventKind::MemberAdded { .. } => {}
             EventKind::StepStarted { step } => return self.begin(step, false, at, width),
             EventKind::Undoing { step } => return self.begin(step, true, at, width),
             EventKind::Waiting { reason, left, .. } => {

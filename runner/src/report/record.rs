@@ -127,7 +127,7 @@ struct Total {
 struct Undo {
     step: &'static str,
     started: Timestamp,
-    /// `running`, `done` or `failed`.
+    /// `running`, `done`, `failed`, or `nothing` where there was nothing to undo.
     state: &'static str,
     duration_ms: Option<u64>,
     summary: Option<String>,
@@ -171,6 +171,10 @@ impl EventSink for RunRecord {
 impl Record {
     fn take(&mut self, event: Event) {
         let at = event.at;
+        // An undo that found nothing to do ends without a word.
+        if matches!(event.kind, EventKind::Undoing { .. } | EventKind::StepStarted { .. } | EventKind::RunFinished { .. }) {
+            self.undo.iter_mut().filter(|u| u.state == "running").for_each(|u| u.state = "nothing");
+        }
         match event.kind {
             EventKind::RunStarted { run, operation, member } => {
                 *self = Self { record_version: 1, run, operation, member, started: Some(at), ..std::mem::take(self) };
@@ -507,6 +511,17 @@ mod tests {
           ]
         }
         "#);
+    }
+
+    #[test]
+    fn an_undo_without_a_word_had_nothing_to_do() {
+        let mut events = fixture::rolled_back();
+        events.retain(|e| !matches!(e.kind, EventKind::Undone { step: "add-learner", .. }));
+        let undo = parsed(&record(events))["undo"].clone();
+        assert_eq!(
+            (&undo[0]["state"], &undo[1]["state"], &undo[2]["state"]),
+            (&"done".into(), &"nothing".into(), &"done".into())
+        );
     }
 
     #[test]

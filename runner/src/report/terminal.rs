@@ -156,7 +156,6 @@ mod tests {
           ✓ version-window: passes
         ✓ lock            4.0 s  ours after 4.0 s
         ✓ add-learner     14 ms  8e9e05c52164694d
-          · member 8e9e05c52164694d added as a learner
         ✓ start-member   640 ms  etcd 3.6.4, process 4711
         ✓ sync           11.6 s  103.0 MiB, steady for 2.0 s
           · steady-sync: not yet, because it is 33 entries behind, at most 10 are allowed (×12)
@@ -209,7 +208,6 @@ mod tests {
           ✓ version-window: passes
         ✓ lock            4.0 s  ours after 4.0 s
         ✓ add-learner     14 ms  8e9e05c52164694d
-          · member 8e9e05c52164694d added as a learner
         ✓ start-member   640 ms  etcd 3.6.4, process 4711
         ✗ sync           11.2 s  steady-sync refuses the promotion
           · steady-sync: not yet, because it is 33 entries behind,
@@ -251,7 +249,6 @@ mod tests {
           ok version-window: passes
         ok lock            4.0 s  ours after 4.0 s
         ok add-learner     14 ms  8e9e05c52164694d
-          -  member 8e9e05c52164694d added as a learner
         ok start-member   640 ms  etcd 3.6.4, process 4711
         !! sync         1 m 01 s  no progress for 60 s
         <- start-member   310 ms  stopped etcd, removed /var/lib/etcd
