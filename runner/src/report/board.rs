@@ -6,10 +6,12 @@ use std::time::Duration;
 use console::truncate_str;
 use jiff::Timestamp;
 
+use super::bar::sync_lines;
+use super::detail::{Detail, Mark};
 use super::human;
 use super::phrases;
 use super::printer::{self, Style};
-use super::text::{pad, pad_left, sanitize_lines, shape, wrap};
+use super::text::{pad, pad_left, sanitize_lines, shape, wrap, wrap_items};
 use crate::event::{Event, EventKind, Progress};
 
 /// Room for a step's name, its time, and what stands before them.
@@ -48,27 +50,6 @@ enum Doing {
     Syncing(Progress),
 }
 
-/// Something said during a step: shown below it. All text in it is clean.
-struct Detail {
-    mark: Mark,
-    text: String,
-    more: Vec<String>,
-    /// Who said it and how it is worded, where saying it again replaces it.
-    repeats: Option<(String, String)>,
-    times: u64,
-    touched: u64,
-}
-
-/// How a line begins.
-#[derive(Clone, Copy, PartialEq)]
-enum Mark {
-    Note,
-    Good,
-    Warning,
-    Bad,
-    Undo,
-}
-
 impl Board {
     pub(super) fn new(style: Style, verbose: bool) -> Self {
         Self { style, verbose, running: None, steps: Vec::new(), logs: HashMap::new(), touches: 0 }
@@ -102,9 +83,8 @@ impl Board {
                 let more = remedy.iter().map(|r| format!("remedy: {}", style.clean(r))).collect();
                 return self.tell(Detail { more, ..Detail::new(mark, text) }, width);
             }
-            EventKind::MemberAdded { id } => {
-                return self.tell(Detail::new(Mark::Note, format!("member {id} added as a learner")), width);
-            }
+            // The step's own line names it.
+            EventKind::MemberAdded { .. } => {}
             EventKind::StepStarted { step } => return self.begin(step, false, at, width),
             EventKind::Undoing { step } => return self.begin(step, true, at, width),
             EventKind::Waiting { reason, left, .. } => {
@@ -160,7 +140,11 @@ impl Board {
             Doing::Working => vec![String::new()],
             Doing::Waiting { reason, left, since } => {
                 let left = left.map(|left| left.saturating_sub(passed(*since, now)));
-                wrap(&phrases::waiting(reason, left, style), room).iter().map(|l| style.yellow(l)).collect()
+                let text = phrases::waiting(reason, None, style);
+                // The time left is not torn apart: its spaces do not break while lines are made.
+                let left = left.map(|left| format!(" ({} left)", human::left(left)).replace(' ', "\u{a0}"));
+                let text = format!("{text} {}", left.unwrap_or_default().trim_start());
+                wrap(&text, room).iter().map(|line| style.yellow(&line.replace('\u{a0}', " "))).collect()
             }
             Doing::Syncing(progress) => sync_lines(progress, room, style),
         };
@@ -238,8 +222,9 @@ impl Board {
         let text = format!("{outcome} after {}: {}", human::duration(took), style.clean(message));
         lines.extend(wrap(&text, width));
         let shares = phrases::shares(&self.steps, took);
-        if !shares.is_empty() {
-            lines.extend(wrap(&format!("time: {shares}"), width).iter().map(|l| style.dim(l)));
+        let room = width.saturating_sub(6);
+        for (i, line) in wrap_items(&shares, room).iter().filter(|l| !l.is_empty()).enumerate() {
+            lines.push(style.dim(&format!("{}{line}", if i == 0 { "time: " } else { "      " })));
         }
         for hint in hints {
             lines.extend(wrap(&printer::hint(hint, style), width));
@@ -324,94 +309,69 @@ impl Board {
     }
 }
 
-impl Detail {
-    fn new(mark: Mark, text: String) -> Self {
-        Self { mark, text, more: Vec::new(), repeats: None, times: 1, touched: 0 }
-    }
-
-    fn lines(&self, style: Style, width: usize) -> Vec<String> {
-        let mark = self.mark.dressed(style);
-        let indent = 3 + self.mark.sign(style).chars().count();
-        let room = width.saturating_sub(indent);
-        let text = match self.times {
-            1 => self.text.clone(),
-            times => format!("{} ({}{times})", self.text, style.sign("×", "x")),
-        };
-        let mut lines = Vec::new();
-        for (i, line) in wrap(&text, room).into_iter().enumerate() {
-            let line = match self.mark {
-                Mark::Bad => style.red(&line),
-                Mark::Warning => style.yellow(&line),
-                _ => line,
-            };
-            lines.push(if i == 0 { format!("  {mark} {line}") } else { format!("{}{line}", " ".repeat(indent)) });
-        }
-        for more in &self.more {
-            lines.extend(wrap(more, room).iter().map(|line| format!("{}{line}", " ".repeat(indent))));
-        }
-        lines
-    }
-}
-
-impl Mark {
-    /// One column in Unicode, two in ASCII.
-    fn sign(self, style: Style) -> &'static str {
-        match self {
-            Self::Note => style.sign("·", "- "),
-            Self::Good => style.sign("✓", "ok"),
-            Self::Warning => style.sign("!", "! "),
-            Self::Bad => style.sign("✗", "!!"),
-            Self::Undo => style.sign("↩", "<-"),
-        }
-    }
-
-    fn dressed(self, style: Style) -> String {
-        let sign = self.sign(style);
-        match self {
-            Self::Note => style.dim(sign),
-            Self::Good => style.green(sign),
-            Self::Warning | Self::Undo => style.yellow(sign),
-            Self::Bad => style.red(sign),
-        }
-    }
-}
-
 /// All that was said during a step.
 fn details(running: &Running, style: Style, width: usize) -> Vec<String> {
     running.details.iter().flat_map(|d| d.lines(style, width)).collect()
 }
 
-/// A bar and the figures, on one line where they fit, else below.
-fn sync_lines(progress: &Progress, room: usize, style: Style) -> Vec<String> {
-    const WIDE: usize = 24;
-    const NARROW: usize = 12;
-    let figures = phrases::figures(progress, style).join("  ");
-    let fraction = phrases::fraction(progress);
-    let percent = format!("{:>3.0} %", (fraction * 100.0).floor());
-    let left = room.saturating_sub(percent.len() + figures.chars().count() + 4);
-    if left >= NARROW {
-        return vec![format!("{}  {percent}  {figures}", bar(fraction, left.min(WIDE), style))];
-    }
-    let mut lines =
-        vec![format!("{}  {percent}", bar(fraction, room.saturating_sub(percent.len() + 2).min(2 * WIDE), style))];
-    lines.extend(wrap(&figures.replace("  ", ", "), room));
-    lines
-}
-
-/// A bar of `width` columns.
-fn bar(fraction: f64, width: usize, style: Style) -> String {
-    let full = ((fraction * width as f64).floor() as usize).min(width);
-    if style.unicode {
-        let half = usize::from(full < width && fraction * width as f64 - full as f64 >= 0.5);
-        let done = "━".repeat(full) + &"╸".repeat(half);
-        format!("{}{}", style.green(&done), style.dim(&"─".repeat(width - full - half)))
-    } else {
-        let inner = width.saturating_sub(2);
-        let full = full.min(inner);
-        format!("[{}{}]", "=".repeat(full), " ".repeat(inner - full))
-    }
-}
-
 fn passed(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use console::{measure_text_width, strip_ansi_codes};
+
+    use super::super::fixture;
+    use super::*;
+    use crate::event::Usage;
+
+    const PLAIN: Style = Style { color: false, unicode: true };
+    const COLORED: Style = Style { color: true, unicode: true };
+
+    #[test]
+    fn color_changes_no_word_and_every_line_fits() {
+        for width in [30, 45, 60, 80, 100, 200] {
+            for events in [fixture::joined(), fixture::refused(), fixture::rolled_back(), fixture::stuck()] {
+                let (mut plain, mut colored) = (Board::new(PLAIN, true), Board::new(COLORED, true));
+                for event in events {
+                    let lines = [plain.take(&event, width), plain.live(event.at, width)].concat();
+                    let dressed = [colored.take(&event, width), colored.live(event.at, width)].concat();
+                    let stripped: Vec<_> = dressed.iter().map(|l| strip_ansi_codes(l).trim_end().to_owned()).collect();
+                    assert_eq!(stripped, lines.iter().map(|l| l.trim_end().to_owned()).collect::<Vec<_>>());
+                    assert!(!lines.concat().contains('\u{1b}'));
+                    // Run ids in the title are left to the terminal to break.
+                    let title = lines.first().is_some_and(|l| l.starts_with("join"));
+                    let widest = lines.iter().map(|l| measure_text_width(l)).max().unwrap_or_default();
+                    assert!(title || widest <= width.max(34), "{widest} > {width}: {lines:#?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_chatty_plugin_does_not_flood_the_screen() {
+        let mut board = Board::new(PLAIN, false);
+        let at = fixture::joined()[0].at;
+        board.take(&Event { at, kind: EventKind::StepStarted { step: "sync" } }, 80);
+        for n in 0..20_000 {
+            let reason: String = format!("{n}").chars().map(|c| char::from(c as u8 - b'0' + b'a')).collect();
+            let verdict = EventKind::PluginVerdict { plugin: "p".into(), verdict: "wait", reason, usage: Usage::default() };
+            let log = EventKind::PluginLog { plugin: "p".into(), level: "info", message: format!("line {n}") };
+            assert!(board.take(&Event { at, kind: verdict }, 80).is_empty());
+            assert!(board.take(&Event { at, kind: log }, 80).is_empty());
+        }
+        assert!(board.live(at, 80).len() <= LIVE_LINES + 1);
+        let failed = EventKind::StepFailed { step: "sync", error: "enough".into() };
+        let lines = board.take(&Event { at, kind: failed }, 80);
+        assert_eq!(lines.len(), 1 + SHAPES + phrases::LOG_MESSAGES + 1);
+        assert!(board.live(at, 80).is_empty());
+    }
+
+    #[test]
+    fn an_undo_that_failed_says_what_to_do() {
+        let mut board = Board::new(PLAIN, false);
+        let lines: Vec<String> = fixture::stuck().iter().flat_map(|e| board.take(e, 80)).collect();
+        assert!(lines.iter().any(|l| l.contains("do this: bring back a quorum")), "{lines:#?}");
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::{Lines, LinesOptions, Printer, Terminal, TerminalOptions};
 use crate::event::{Event, EventKind, EventSink};
 
 /// So many events wait for a slow reader before the ones that the next of their kind outdates are dropped.
@@ -23,7 +24,10 @@ pub struct Fanout(pub Vec<Arc<dyn EventSink>>);
 /// 10 000 events wait; everything else is kept.
 pub struct Background {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    /// Asked by the caller itself where there is no thread.
+    reader: Arc<dyn EventSink>,
+    threaded: bool,
+    thread: Option<JoinHandle<()>>,
 }
 
 struct Shared {
@@ -44,16 +48,27 @@ impl Background {
         let shared = Arc::new(Shared { queue: Mutex::default(), changed: Condvar::new() });
         let reader: Arc<dyn EventSink> = Arc::new(reader);
         let work = {
-            let shared = shared.clone();
+            let (shared, reader) = (shared.clone(), reader.clone());
             move || {
                 while let Some(event) = shared.next() {
                     reader.emit(event)
                 }
             }
         };
-        // A process that may not start a thread cannot start tokio or etcd either.
         let thread = thread::Builder::new().name("report".to_owned()).spawn(work).ok();
-        Self { shared, thread: Mutex::new(thread) }
+        Self { shared, reader, threaded: thread.is_some(), thread }
+    }
+
+    /// The reader for people, on stderr: a [`Terminal`] where there is one, else [`Lines`] with their times.
+    ///
+    /// `verbose` also shows plugins' debug lines and notifiers that have nothing to say.
+    pub fn for_people(printer: &Printer, verbose: bool) -> Self {
+        let style = printer.stderr.style;
+        if printer.stderr.terminal {
+            Self::spawn(Terminal::stderr(TerminalOptions { style, verbose }))
+        } else {
+            Self::spawn(Lines::stderr(LinesOptions { style, verbose, timestamps: true, ..LinesOptions::default() }))
+        }
     }
 
     /// Waits until the reader has taken everything, or the time is over; says whether it has.
@@ -105,6 +120,9 @@ impl EventSink for Fanout {
 
 impl EventSink for Background {
     fn emit(&self, event: Event) {
+        if !self.threaded {
+            return self.reader.emit(event);
+        }
         let mut queue = self.shared.lock();
         if queue.events.len() >= QUEUE && passing(&event.kind) {
             return;
@@ -119,8 +137,7 @@ impl Drop for Background {
         self.shared.lock().closed = true;
         self.shared.changed.notify_all();
         let done = self.flush(LAST_WORDS);
-        let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let (true, Some(thread)) = (done, thread) {
+        if let (true, Some(thread)) = (done, self.thread.take()) {
             let _ = thread.join();
         }
     }
@@ -139,8 +156,8 @@ fn passing(kind: &EventKind) -> bool {
 mod tests {
     use std::sync::mpsc;
 
+    use super::super::Json;
     use super::super::fixture::{self, Shared as Stream};
-    use super::super::{Json, Lines, LinesOptions};
     use super::*;
 
     #[test]

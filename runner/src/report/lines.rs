@@ -154,7 +154,7 @@ impl Inner {
                 self.line(at, &format!("{outcome} after {}: {message}", human::duration(*duration)));
                 let shares = phrases::shares(&self.steps, *duration);
                 if !shares.is_empty() {
-                    self.line(at, &format!("time: {shares}"));
+                    self.line(at, &format!("time: {}", shares.join(", ")));
                 }
                 for hint in hints {
                     self.line(at, &super::printer::hint(hint, style));

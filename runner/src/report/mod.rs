@@ -11,8 +11,11 @@ pub use printer::{ColorChoice, Printer, Stream, Style};
 pub use record::RunRecord;
 pub use terminal::{Terminal, TerminalOptions};
 
+mod bar;
 mod board;
 mod buffer;
+pub mod changes;
+mod detail;
 mod fanout;
 pub mod human;
 mod json;
@@ -20,6 +23,7 @@ mod lines;
 mod phrases;
 pub mod printer;
 mod record;
+pub mod status;
 mod terminal;
 pub mod text;
 

@@ -127,7 +127,7 @@ struct Total {
 struct Undo {
     step: &'static str,
     started: Timestamp,
-    /// `running`, `done` or `failed`.
+    /// `running`, `done`, `failed`, or `nothing` where there was nothing to undo.
     state: &'static str,
     duration_ms: Option<u64>,
     summary: Option<String>,
@@ -141,10 +141,11 @@ impl RunRecord {
         Self::default()
     }
 
-    /// The record as it stands. Before the run is over its `outcome` is null.
-    pub fn to_json(&self) -> serde_json::Value {
+    /// The record as it stands, as an indented JSON document. Before the run is over its `outcome` is null.
+    pub fn to_json(&self) -> String {
         let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
-        serde_json::to_value(&*record).unwrap_or_default()
+        // Strings, numbers and lists: nothing in it can fail to be written.
+        serde_json::to_string_pretty(&*record).unwrap_or_default()
     }
 
     /// Writes the record to `path`: readable by the owner alone, and either whole or not at all. Replaces what is there.
@@ -154,8 +155,7 @@ impl RunRecord {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // Made with mode 0600 by the crate: names, addresses and plugins' words are nobody else's business.
         let mut file = NamedTempFile::new_in(folder)?;
-        serde_json::to_writer_pretty(&mut file, &self.to_json())?;
-        file.write_all(b"\n")?;
+        file.write_all(format!("{}\n", self.to_json()).as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|e| e.error)?;
         File::open(folder)?.sync_all()
@@ -171,6 +171,10 @@ impl EventSink for RunRecord {
 impl Record {
     fn take(&mut self, event: Event) {
         let at = event.at;
+        // An undo that found nothing to do ends without a word.
+        if matches!(event.kind, EventKind::Undoing { .. } | EventKind::StepStarted { .. } | EventKind::RunFinished { .. }) {
+            self.undo.iter_mut().filter(|u| u.state == "running").for_each(|u| u.state = "nothing");
+        }
         match event.kind {
             EventKind::RunStarted { run, operation, member } => {
                 *self = Self { record_version: 1, run, operation, member, started: Some(at), ..std::mem::take(self) };
@@ -310,196 +314,199 @@ mod tests {
         record
     }
 
+    fn parsed(record: &RunRecord) -> serde_json::Value {
+        serde_json::from_str(&record.to_json()).unwrap()
+    }
+
     #[test]
     fn a_stuck_run() {
-        let json = record(fixture::stuck()).to_json();
-        insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap(), @r#"
+        insta::assert_snapshot!(record(fixture::stuck()).to_json(), @r#"
         {
-          "durationMs": 70836,
-          "exitStatus": 16,
-          "findings": [
-            {
-              "code": "fault-tolerance",
-              "member": "cp-2",
-              "message": "while cp-3 is a learner the cluster can lose no voter",
-              "remedy": null,
-              "severity": "info",
-              "source": "runner"
-            },
-            {
-              "code": "patch-skew",
-              "member": "cp-2",
-              "message": "cp-2 runs etcd 3.6.1, three patches behind the others",
-              "remedy": "upgrade cp-2 to 3.6.4 when the join is done",
-              "severity": "warning",
-              "source": "version-window"
-            }
-          ],
+          "recordVersion": 1,
+          "run": "0195936e-7c1c-7000-8000-0a1b2c3d4e5f",
+          "operation": "join",
+          "member": "cp-3",
+          "memberId": "8e9e05c52164694d",
+          "started": "2026-03-14T09:26:53.5Z",
           "finished": "2026-03-14T09:28:04.336Z",
+          "durationMs": 70836,
+          "outcome": "stuck",
+          "exitStatus": 16,
+          "message": "the learner 8e9e05c52164694d is still in the member list",
           "hints": [
             "when the cluster has a leader again: `runner rollback`"
           ],
-          "member": "cp-3",
-          "memberId": "8e9e05c52164694d",
-          "message": "the learner 8e9e05c52164694d is still in the member list",
-          "operation": "join",
-          "outcome": "stuck",
-          "plugins": {
-            "run-summary": {
-              "digest": "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-              "notes": [],
-              "roles": [
-                "notifier"
-              ],
-              "usage": {
-                "bytesIn": 0,
-                "bytesOut": 0,
-                "calls": 0,
-                "cpuUs": 0,
-                "hostCalls": 0,
-                "longestWallUs": 0,
-                "mostMemory": 0,
-                "wallUs": 0
-              },
-              "verdicts": []
-            },
-            "steady-sync": {
-              "digest": "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-              "notes": [
-                "built for 0.1.3: `candidate.zone` is not in this runner and fails when called"
-              ],
-              "roles": [
-                "promotion"
-              ],
-              "usage": {
-                "bytesIn": 0,
-                "bytesOut": 0,
-                "calls": 0,
-                "cpuUs": 0,
-                "hostCalls": 0,
-                "longestWallUs": 0,
-                "mostMemory": 0,
-                "wallUs": 0
-              },
-              "verdicts": []
-            },
-            "version-window": {
-              "digest": "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-              "notes": [],
-              "roles": [
-                "health-check"
-              ],
-              "usage": {
-                "bytesIn": 640,
-                "bytesOut": 96,
-                "calls": 1,
-                "cpuUs": 210,
-                "hostCalls": 9,
-                "longestWallUs": 380,
-                "mostMemory": 1179648,
-                "wallUs": 380
-              },
-              "verdicts": [
-                {
-                  "first": "2026-03-14T09:26:53.543Z",
-                  "last": "2026-03-14T09:26:53.543Z",
-                  "reason": "",
-                  "times": 1,
-                  "verdict": "pass"
-                }
-              ]
-            }
-          },
-          "recordVersion": 1,
-          "run": "0195936e-7c1c-7000-8000-0a1b2c3d4e5f",
-          "started": "2026-03-14T09:26:53.5Z",
           "steps": [
             {
-              "durationMs": 12,
-              "error": null,
               "name": "discover",
               "started": "2026-03-14T09:26:53.5Z",
               "state": "done",
-              "summary": "2 members, leader cp-1, etcd 3.6.4"
+              "durationMs": 12,
+              "summary": "2 members, leader cp-1, etcd 3.6.4",
+              "error": null
             },
             {
-              "durationMs": 40,
-              "error": null,
               "name": "check",
               "started": "2026-03-14T09:26:53.512Z",
               "state": "done",
-              "summary": "16 checks, 1 warning"
+              "durationMs": 40,
+              "summary": "16 checks, 1 warning",
+              "error": null
             },
             {
-              "durationMs": 4020,
-              "error": null,
               "name": "lock",
               "started": "2026-03-14T09:26:53.552Z",
               "state": "done",
-              "summary": "ours after 4.0 s"
+              "durationMs": 4020,
+              "summary": "ours after 4.0 s",
+              "error": null
             },
             {
-              "durationMs": 14,
-              "error": null,
               "name": "add-learner",
               "started": "2026-03-14T09:26:57.572Z",
               "state": "done",
-              "summary": "8e9e05c52164694d"
+              "durationMs": 14,
+              "summary": "8e9e05c52164694d",
+              "error": null
             },
             {
-              "durationMs": 640,
-              "error": null,
               "name": "start-member",
               "started": "2026-03-14T09:26:57.586Z",
               "state": "done",
-              "summary": "etcd 3.6.4, process 4711"
+              "durationMs": 640,
+              "summary": "etcd 3.6.4, process 4711",
+              "error": null
             },
             {
-              "durationMs": 60800,
-              "error": "no progress for 60 s",
               "name": "sync",
               "started": "2026-03-14T09:26:58.226Z",
               "state": "failed",
-              "summary": null
+              "durationMs": 60800,
+              "summary": null,
+              "error": "no progress for 60 s"
             }
           ],
-          "sync": {
-            "appliedIndex": 0,
-            "bytes": 3240099,
-            "bytesTotal": 108003328,
-            "etaMs": 8122,
-            "lag": 161803,
-            "leaderIndex": 161803,
-            "rate": 12897485.0,
-            "snapshot": true
-          },
-          "undo": [
+          "findings": [
             {
-              "durationMs": 310,
-              "error": null,
+              "source": "runner",
+              "severity": "info",
+              "code": "fault-tolerance",
+              "message": "while cp-3 is a learner the cluster can lose no voter",
               "remedy": null,
-              "started": "2026-03-14T09:27:59.026Z",
-              "state": "done",
-              "step": "start-member",
-              "summary": "stopped etcd, removed /var/lib/etcd"
+              "member": "cp-2"
             },
             {
-              "durationMs": 5000,
-              "error": "etcdserver: no leader (at https://10.0.0.1:2379)",
-              "remedy": "bring back a quorum, then `etcdctl member remove 8e9e05c52164694d`",
-              "started": "2026-03-14T09:27:59.336Z",
-              "state": "failed",
-              "step": "add-learner",
-              "summary": null
+              "source": "version-window",
+              "severity": "warning",
+              "code": "patch-skew",
+              "message": "cp-2 runs etcd 3.6.1, three patches behind the others",
+              "remedy": "upgrade cp-2 to 3.6.4 when the join is done",
+              "member": "cp-2"
             }
           ],
           "waits": [
             {
-              "first": "2026-03-14T09:26:53.552Z",
-              "last": "2026-03-14T09:26:56.552Z",
-              "reason": "behind the run of cp-4, which has held the lock for 74 s; 1 before us",
               "step": "lock",
-              "times": 4
+              "reason": "behind the run of cp-4, which has held the lock for 74 s; 1 before us",
+              "times": 4,
+              "first": "2026-03-14T09:26:53.552Z",
+              "last": "2026-03-14T09:26:56.552Z"
+            }
+          ],
+          "sync": {
+            "leaderIndex": 161803,
+            "appliedIndex": 0,
+            "lag": 161803,
+            "bytes": 3240099,
+            "bytesTotal": 108003328,
+            "rate": 12897485.0,
+            "snapshot": true,
+            "etaMs": 8122
+          },
+          "plugins": {
+            "run-summary": {
+              "roles": [
+                "notifier"
+              ],
+              "digest": "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+              "notes": [],
+              "verdicts": [],
+              "usage": {
+                "calls": 0,
+                "cpuUs": 0,
+                "wallUs": 0,
+                "longestWallUs": 0,
+                "mostMemory": 0,
+                "hostCalls": 0,
+                "bytesIn": 0,
+                "bytesOut": 0
+              }
+            },
+            "steady-sync": {
+              "roles": [
+                "promotion"
+              ],
+              "digest": "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+              "notes": [
+                "built for 0.1.3: `candidate.zone` is not in this runner and fails when called"
+              ],
+              "verdicts": [],
+              "usage": {
+                "calls": 0,
+                "cpuUs": 0,
+                "wallUs": 0,
+                "longestWallUs": 0,
+                "mostMemory": 0,
+                "hostCalls": 0,
+                "bytesIn": 0,
+                "bytesOut": 0
+              }
+            },
+            "version-window": {
+              "roles": [
+                "health-check"
+              ],
+              "digest": "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+              "notes": [],
+              "verdicts": [
+                {
+                  "verdict": "pass",
+                  "reason": "",
+                  "times": 1,
+                  "first": "2026-03-14T09:26:53.543Z",
+                  "last": "2026-03-14T09:26:53.543Z"
+                }
+              ],
+              "usage": {
+                "calls": 1,
+                "cpuUs": 210,
+                "wallUs": 380,
+                "longestWallUs": 380,
+                "mostMemory": 1179648,
+                "hostCalls": 9,
+                "bytesIn": 640,
+                "bytesOut": 96
+              }
+            }
+          },
+          "undo": [
+            {
+              "step": "start-member",
+              "started": "2026-03-14T09:27:59.026Z",
+              "state": "done",
+              "durationMs": 310,
+              "summary": "stopped etcd, removed /var/lib/etcd",
+              "error": null,
+              "remedy": null
+            },
+            {
+              "step": "add-learner",
+              "started": "2026-03-14T09:27:59.336Z",
+              "state": "failed",
+              "durationMs": 5000,
+              "summary": null,
+              "error": "etcdserver: no leader (at https://10.0.0.1:2379)",
+              "remedy": "bring back a quorum, then `etcdctl member remove 8e9e05c52164694d`"
             }
           ]
         }
@@ -507,8 +514,19 @@ mod tests {
     }
 
     #[test]
+    fn an_undo_without_a_word_had_nothing_to_do() {
+        let mut events = fixture::rolled_back();
+        events.retain(|e| !matches!(e.kind, EventKind::Undone { step: "add-learner", .. }));
+        let undo = parsed(&record(events))["undo"].clone();
+        assert_eq!(
+            (&undo[0]["state"], &undo[1]["state"], &undo[2]["state"]),
+            (&"done".into(), &"nothing".into(), &"done".into())
+        );
+    }
+
+    #[test]
     fn repeated_verdicts_are_counted_and_usage_is_summed() {
-        let json = record(fixture::joined()).to_json();
+        let json = parsed(&record(fixture::joined()));
         let plugin = &json["plugins"]["steady-sync"];
         let times: u64 = plugin["verdicts"].as_array().unwrap().iter().map(|v| v["times"].as_u64().unwrap()).sum();
         assert_eq!((times, &plugin["usage"]["calls"]), (19, &19.into()));
@@ -529,7 +547,7 @@ mod tests {
             let usage = Usage::default();
             record.emit(Event { at, kind: EventKind::PluginVerdict { plugin: "p".into(), verdict: "wait", reason, usage } });
         }
-        let json = record.to_json();
+        let json = parsed(&record);
         assert_eq!(json["waits"].as_array().unwrap().len(), SHAPES);
         assert_eq!(json["plugins"]["p"]["verdicts"].as_array().unwrap().len(), SHAPES);
     }
@@ -542,7 +560,7 @@ mod tests {
         record.write(&path).unwrap();
         record.write(&path).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), record.to_json());
+        assert_eq!(text, record.to_json() + "\n");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
         assert!(record.write(&folder.path().join("absent/record.json")).is_err());

@@ -156,7 +156,6 @@ mod tests {
           ✓ version-window: passes
         ✓ lock            4.0 s  ours after 4.0 s
         ✓ add-learner     14 ms  8e9e05c52164694d
-          · member 8e9e05c52164694d added as a learner
         ✓ start-member   640 ms  etcd 3.6.4, process 4711
         ✓ sync           11.6 s  103.0 MiB, steady for 2.0 s
           · steady-sync: not yet, because it is 33 entries behind, at most 10 are allowed (×12)
@@ -209,7 +208,6 @@ mod tests {
           ✓ version-window: passes
         ✓ lock            4.0 s  ours after 4.0 s
         ✓ add-learner     14 ms  8e9e05c52164694d
-          · member 8e9e05c52164694d added as a learner
         ✓ start-member   640 ms  etcd 3.6.4, process 4711
         ✗ sync           11.2 s  steady-sync refuses the promotion
           · steady-sync: not yet, because it is 33 entries behind,
@@ -226,8 +224,8 @@ mod tests {
 
         plugin-refused after 16.3 s: steady-sync refused cp-3;
         everything was undone and the cluster is as it was
-        time: sync 11.2 s (69 %), lock 4.0 s (25 %), start-member
-        640 ms (4 %), 3 more 66 ms
+        time: sync 11.2 s (69 %), lock 4.0 s (25 %),
+              start-member 640 ms (4 %), 3 more 66 ms
         hint: ask whoever owns the plugin steady-sync, or join a
         node of another zone
         "#);
@@ -251,7 +249,6 @@ mod tests {
           ok version-window: passes
         ok lock            4.0 s  ours after 4.0 s
         ok add-learner     14 ms  8e9e05c52164694d
-          -  member 8e9e05c52164694d added as a learner
         ok start-member   640 ms  etcd 3.6.4, process 4711
         !! sync         1 m 01 s  no progress for 60 s
         <- start-member   310 ms  stopped etcd, removed /var/lib/etcd
@@ -269,8 +266,8 @@ mod tests {
         let all = screens(fixture::joined(), UNICODE, 100);
         let waiting = all.iter().rfind(|s| s.contains("before us")).unwrap();
         insta::assert_snapshot!(waiting.lines().skip_while(|l| !l.contains("lock")).collect::<Vec<_>>().join("\n"), @r#"
-        ⠋ lock            3.0 s  behind the run of cp-4, which has held the lock for 74 s; 1 before us (4 m
-                                 57 s left)
+        ⠋ lock            3.0 s  behind the run of cp-4, which has held the lock for 74 s; 1 before us
+                                 (4 m 57 s left)
         "#);
         let syncing = all.iter().find(|s| s.contains(" 44 %")).unwrap();
         insta::assert_snapshot!(syncing.lines().skip_while(|l| !l.contains("start-member")).collect::<Vec<_>>().join("\n"), @r#"

@@ -112,6 +112,13 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// The items joined by commas and broken into lines between items, or within one only where it is wider than a line.
+pub fn wrap_items(items: &[String], width: usize) -> Vec<String> {
+    // Spaces within an item become ones that do not break, until the lines are made.
+    let glued: Vec<String> = items.iter().map(|item| item.replace(' ', "\u{a0}")).collect();
+    wrap(&glued.join(", "), width).iter().map(|line| line.replace('\u{a0}', " ")).collect()
+}
+
 /// What stays the same of a message that is repeated with other numbers: "lag is 12 entries" and "lag is 9 entries" are alike.
 ///
 /// Every word with a digit becomes `#`, a unit after it is dropped, and neighbours become one.
@@ -248,6 +255,7 @@ mod tests {
         assert_eq!(wrap("one two three four", 9), ["one two", "three", "four"]);
         assert_eq!(wrap("abcdefghijkl mn", 8), ["abcdefgh", "ijkl mn"]);
         assert_eq!(wrap("", 20), [""]);
+        assert_eq!(wrap_items(&["a b".to_owned(), "c d".to_owned(), "e f".to_owned()], 9), ["a b, c d,", "e f"]);
         assert_eq!(wrap("表表表表表", 8), ["表表表表", "表"]);
     }
 
