@@ -249,8 +249,8 @@ fn plain(error: &io::Error) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn endpoints_are_read_as_etcdctl_reads_them() {
+    #[tokio::test]
+    async fn endpoints_are_read_as_etcdctl_reads_them() {
         let plain = Target::parse("10.0.0.1:23790", None).unwrap();
         assert_eq!((plain.host.as_str(), plain.port, plain.tls.is_some()), ("10.0.0.1", 23790, false));
         let v6 = Target::parse("http://[::1]", None).unwrap();
