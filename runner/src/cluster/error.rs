@@ -16,7 +16,8 @@ pub enum Reason {
     TooManyLearners,
     /// A member with one of these peer URLs is in the list already.
     PeerUrlExists,
-    /// A member of this id is in the list already.
+    /// A member of this id is in the list already. etcd makes an id from the peer URLs and the second, and looks at it before the
+    /// URLs: an add that is repeated within one second is refused with this instead of [`PeerUrlExists`](Self::PeerUrlExists).
     MemberExists,
     /// Strict reconfiguration check: not enough voters have been connected for 5 s.
     UnhealthyCluster,

@@ -56,15 +56,16 @@ pub struct Alarm {
     pub kind: AlarmKind,
 }
 
-/// What a starting member shows on its metrics listener, before its client port is open. Each is none where this etcd version
-/// has no such metric.
+/// What a starting member shows on its metrics listener, before its client port is open. Each is none where there is no such
+/// metric (yet). Names and kinds are the same from 3.4 to 3.7.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberMetrics {
     /// `etcd_server_proposals_applied_total`: the index of the last applied entry.
     pub applied_index: Option<u64>,
-    /// `etcd_network_peer_received_bytes_total`, summed over the peers.
+    /// `etcd_network_peer_received_bytes_total`, summed over the peers. Absent until a peer has sent something. A snapshot's
+    /// bytes are added only when the whole of it is there: while it comes, `snapshot_in_flight` is the sign of life.
     pub received_bytes: Option<u64>,
     /// `etcd_network_snapshot_receive_inflights_total` or `etcd_server_snapshot_apply_in_progress_total`: a snapshot is on its
-    /// way or being applied.
+    /// way or being applied. (The former metric is absent until a first snapshot comes; the latter is always there.)
     pub snapshot_in_flight: Option<bool>,
 }

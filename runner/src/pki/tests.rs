@@ -118,3 +118,19 @@ fn a_key_without_its_certificate_is_completed() {
     assert_eq!(pki.issue_node(&node("10.0.0.1")).unwrap(), [server]);
     assert_eq!(fs::read(&key).unwrap(), before);
 }
+
+/// kubeadm's usual CA: an RSA key in PKCS#1, subject as a printable string. Made for this test alone, as kubeadm's code makes it.
+#[test]
+fn kubeadms_own_ca_signs() {
+    let dir = tempfile::tempdir().unwrap();
+    let pki = Pki::at(dir.path());
+    fs::create_dir(dir.path().join("etcd")).unwrap();
+    fs::write(pki.ca_cert(), include_str!("testdata/rsa-ca.crt")).unwrap();
+    fs::write(pki.ca_key(), include_str!("testdata/rsa-ca.key")).unwrap();
+    assert!(!pki.ensure_ca().unwrap());
+    assert_eq!(pki.issue_node(&node("10.0.0.1")).unwrap().len(), 4);
+    let path = pki.peer().0;
+    let (leaf, ca) = (pem::certificates(&path).unwrap(), pem::certificates(&pki.ca_cert()).unwrap());
+    let (leaf, ca) = (pem::parse(&leaf[0], &path).unwrap(), pem::parse(&ca[0], &path).unwrap());
+    assert_eq!(leaf.issuer().as_raw(), ca.subject().as_raw(), "the name is carried over byte for byte");
+}

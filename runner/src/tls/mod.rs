@@ -118,3 +118,92 @@ impl std::fmt::Debug for LoadedTls {
         f.debug_struct("LoadedTls").field("server_name", &self.server_name).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    struct Files {
+        dir: tempfile::TempDir,
+    }
+
+    impl Files {
+        /// `ca.crt` and a client's `a.{crt,key}`, each its own CA, which is all the same here.
+        fn new() -> Self {
+            let files = Self { dir: tempfile::tempdir().unwrap() };
+            let now = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(crate::clock::now().as_second() as u64);
+            for name in ["ca", "a", "b"] {
+                files.make(name, |_| ());
+            }
+            files.make("old", |p| p.not_after = now - DAY);
+            files.make("new", |p| p.not_before = now + DAY);
+            files
+        }
+
+        fn make(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) {
+            let mut params = CertificateParams::default();
+            change(&mut params);
+            let key = KeyPair::generate().unwrap();
+            fs::write(self.path(name, "crt"), params.self_signed(&key).unwrap().pem()).unwrap();
+            fs::write(self.path(name, "key"), key.serialize_pem()).unwrap();
+        }
+
+        fn path(&self, name: &str, ending: &str) -> PathBuf {
+            self.dir.path().join(format!("{name}.{ending}"))
+        }
+
+        fn load(&self, ca: &str, cert: Option<(&str, &str)>, key: Option<(&str, &str)>) -> Result<LoadedTls, TlsError> {
+            let file = |(name, ending): (&str, &str)| self.path(name, ending);
+            ClientTls { ca: Some(self.path(ca, "crt")), cert: cert.map(file), key: key.map(file), server_name: None }.load()
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_named_with_the_reason() {
+        let files = Files::new();
+        let (crt, key) = (Some(("a", "crt")), Some(("a", "key")));
+        files.load("ca", crt, key).unwrap();
+        files.load("ca", None, None).unwrap();
+        fs::write(files.path("text", "crt"), "hello").unwrap();
+        let cases = [
+            (files.load("none", crt, key), "none.crt does not exist"),
+            (files.load("text", crt, key), "text.crt holds no PEM certificate"),
+            (files.load("ca", key, crt), "a.key holds no PEM certificate"),
+            (files.load("ca", crt, crt), "a.crt holds no PEM private key"),
+            (files.load("ca", crt, Some(("b", "key"))), "b.key is not the key of "),
+            (files.load("ca", crt, None), "a.crt was given without --key"),
+            (files.load("ca", None, key), "a.key was given without --cert"),
+            (files.load("ca", Some(("old", "crt")), Some(("old", "key"))), "old.crt expired at "),
+            (files.load("old", crt, key), "old.crt expired at "),
+            (files.load("ca", Some(("new", "crt")), Some(("new", "key"))), "new.crt is not valid before "),
+        ];
+        for (result, expected) in cases {
+            let error = result.expect_err(expected);
+            let text = error.to_string();
+            assert!(text.contains(&*files.dir.path().to_string_lossy()) && text.contains(expected), "{text}");
+            assert!(!text.contains('\n') && !error.hint().is_empty());
+        }
+        assert!(matches!(ClientTls::default().load(), Err(TlsError::NoCa)));
+        let named =
+            ClientTls { server_name: Some("not a name".into()), ca: Some(files.path("ca", "crt")), ..Default::default() };
+        assert!(matches!(named.load(), Err(TlsError::BadServerName { .. })));
+    }
+
+    #[test]
+    fn a_pki_folder_without_a_healthcheck_client_falls_back_to_the_server() {
+        let dir = tempfile::tempdir().unwrap();
+        let pki = dir.path();
+        assert!(ClientTls::from_pki_dir(pki).cert.unwrap().ends_with("etcd/server.crt"));
+        fs::create_dir(pki.join("etcd")).unwrap();
+        fs::write(pki.join("etcd/healthcheck-client.crt"), "").unwrap();
+        let files = ClientTls::from_pki_dir(pki);
+        assert!(files.key.unwrap().ends_with("etcd/healthcheck-client.key") && files.ca.unwrap().ends_with("etcd/ca.crt"));
+    }
+}

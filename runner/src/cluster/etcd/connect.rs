@@ -157,16 +157,19 @@ impl Service<Uri> for Target {
 }
 
 impl Stream {
-    /// Looks at what was read: an HTTP/2 server starts with a SETTINGS frame, whose first byte is the high byte of a small
-    /// length. A TLS server that was sent plain HTTP/2 answers with an alert (0x15), or in plain HTTP/1 (`H`).
+    /// Looks at the first thing that comes from a plain endpoint: an HTTP/2 server starts with a SETTINGS frame, whose first byte
+    /// is the high byte of a small length. A TLS server that was sent plain HTTP/2 answers with an alert (0x15), in plain HTTP/1
+    /// (`H`), or hangs up; the last alone is no proof, a dying server does it too.
     fn look(&mut self, first: Option<u8>) {
         if !std::mem::replace(&mut self.fresh, false) || matches!(self.io, Io::Tls(_)) {
             return;
         }
-        if let Some(0x15 | b'H') = first {
-            let message = "the endpoint does not speak plain gRPC; is it https:// rather than http://?".to_owned();
-            self.target.set_fault(Fault { reason: Reason::Tls, message });
-        }
+        let (reason, what) = match first {
+            Some(0x15 | b'H') => (Reason::Tls, "the endpoint does not speak plain gRPC"),
+            None => (Reason::ConnectionLost, "the endpoint hung up without a word"),
+            Some(_) => return,
+        };
+        self.target.set_fault(Fault { reason, message: format!("{what}; is it https:// rather than http://?") });
     }
 
     /// Keeps the TLS error, if it is one, where the failed call will look for it.
@@ -178,11 +181,19 @@ impl Stream {
         }
     }
 
-    fn noted<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if let Poll::Ready(Err(error)) = &result {
-            self.note(error);
+    /// Passes a write's result on. Where it failed, what the endpoint said before it hung up is read first: a refused client
+    /// certificate shows as a broken pipe when we are quicker to write than to read the refusal.
+    fn written<T>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if !matches!(result, Poll::Ready(Err(_))) {
+            return result;
         }
-        result
+        // What comes here is of no other use: the connection is dead for writing.
+        let mut scrap = [0; 256];
+        match Pin::new(self).poll_read(cx, &mut ReadBuf::new(&mut scrap)) {
+            Poll::Ready(_) => result,
+            // A hung-up connection is always about to become readable, and the call has its deadline.
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
@@ -194,10 +205,15 @@ impl AsyncRead for Stream {
             Io::Plain(io) => Pin::new(io).poll_read(cx, buf),
             Io::Tls(io) => Pin::new(io).poll_read(cx, buf),
         };
-        if matches!(result, Poll::Ready(Ok(()))) && this.fresh {
-            this.look(buf.filled().get(before).copied());
+        match &result {
+            Poll::Ready(Ok(())) if this.fresh => this.look(buf.filled().get(before).copied()),
+            Poll::Ready(Err(error)) => {
+                this.note(error);
+                this.look(None);
+            }
+            _ => {}
         }
-        this.noted(result)
+        result
     }
 }
 
@@ -208,7 +224,7 @@ impl AsyncWrite for Stream {
             Io::Plain(io) => Pin::new(io).poll_write(cx, buf),
             Io::Tls(io) => Pin::new(io).poll_write(cx, buf),
         };
-        this.noted(result)
+        this.written(cx, result)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -217,7 +233,7 @@ impl AsyncWrite for Stream {
             Io::Plain(io) => Pin::new(io).poll_flush(cx),
             Io::Tls(io) => Pin::new(io).poll_flush(cx),
         };
-        this.noted(result)
+        this.written(cx, result)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -249,8 +265,8 @@ fn plain(error: &io::Error) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn endpoints_are_read_as_etcdctl_reads_them() {
+    #[tokio::test]
+    async fn endpoints_are_read_as_etcdctl_reads_them() {
         let plain = Target::parse("10.0.0.1:23790", None).unwrap();
         assert_eq!((plain.host.as_str(), plain.port, plain.tls.is_some()), ("10.0.0.1", 23790, false));
         let v6 = Target::parse("http://[::1]", None).unwrap();
