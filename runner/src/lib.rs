@@ -5,3 +5,4 @@ pub mod clock;
 pub mod cluster;
 pub mod event;
 pub mod pipeline;
+pub mod plugins;
