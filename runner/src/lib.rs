@@ -6,5 +6,6 @@ pub mod cluster;
 pub mod event;
 pub mod pipeline;
 pub mod pki;
+pub mod plugins;
 pub mod report;
 pub mod tls;

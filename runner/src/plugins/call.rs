@@ -1,0 +1,114 @@
+//! One guarded call: a fresh store and instance, every limit on, and an account of what it used.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use tokio::time::{Instant, timeout};
+use wasmtime::component::{Instance, InstancePre};
+use wasmtime::{Store, UpdateDeadline};
+
+use super::cpu::{CpuMeter, Metered};
+use super::engine::Engine;
+use super::fault;
+use super::limits::{Hit, Limits};
+use super::log::GuestLog;
+use super::state::Ctx;
+use super::text::{MAX_TEXT, one_line};
+use super::wasi;
+use crate::clock;
+use crate::event::{EventSink, Usage};
+use crate::pipeline::{Fault, FaultKind};
+
+/// What is needed to call a plugin, of whatever role.
+pub(super) struct Callee {
+    pub(super) name: String,
+    pub(super) engine: Arc<Engine>,
+    pub(super) pre: InstancePre<Ctx>,
+    pub(super) limits: Limits,
+    pub(super) settings: Arc<str>,
+    pub(super) sink: Arc<dyn EventSink>,
+    /// The component's digest if it imports WASI: the seed of the randomness that it sees.
+    pub(super) wasi_seed: Option<Vec<u8>>,
+}
+
+/// A fresh instance, to be called once.
+pub(super) struct Guest<'a> {
+    pub(super) store: &'a mut Store<Ctx>,
+    pub(super) instance: &'a Instance,
+    pub(super) limits: &'a Limits,
+}
+
+/// What a call came to, and what it used.
+pub(super) struct Called<T> {
+    pub(super) result: Result<T, Fault>,
+    pub(super) usage: Usage,
+}
+
+impl Callee {
+    /// Makes a fresh instance and lets `work` call it. Whatever the guest does, this returns within the wall-clock limit (plus
+    /// what a tick of the epoch takes), and nothing of the guest is left afterwards. Dropping the future ends the call.
+    pub(super) async fn call<T, W>(&self, work: W) -> Called<T>
+    where
+        T: Send,
+        W: for<'a> FnOnce(Guest<'a>) -> BoxFuture<'a, wasmtime::Result<Result<T, String>>> + Send,
+    {
+        let started = Instant::now();
+        let now = clock::now();
+        let limits = &self.limits;
+        let log = GuestLog::new(&self.name, limits, self.sink.clone());
+        let (world, outputs) = match &self.wasi_seed {
+            Some(seed) => {
+                let (world, outputs) = wasi::empty_world(seed, now, limits, &log);
+                (Some(world), Some(outputs))
+            }
+            None => (None, None),
+        };
+        let cpu = Arc::new(CpuMeter::default());
+        let mut store = self.store(Ctx::new(limits, log.clone(), self.settings.clone(), now, world), &cpu);
+
+        let ticking = self.engine.ticking();
+        let guest = async {
+            let instance = self.pre.instantiate_async(&mut store).await?;
+            store.data_mut().entered = true;
+            work(Guest { store: &mut store, instance: &instance, limits }).await
+        };
+        // On a timeout the guest's stack is dropped where it is, in a host call or between two of its instructions.
+        let ended = timeout(limits.wall, Metered::new(guest, cpu.clone())).await;
+        drop(ticking);
+
+        let written = outputs.map_or(0, |outputs| outputs.finish());
+        log.finish();
+        let ctx = store.data();
+        let result = match ended {
+            Ok(Ok(Ok(value))) => Ok(value),
+            Ok(Ok(Err(text))) => Err((FaultKind::Error, one_line(&text, MAX_TEXT))),
+            Ok(Err(error)) => Err(fault::classify(&error, ctx, limits)),
+            Err(_) => Err((FaultKind::Timeout, format!("did not answer within {:?}", limits.wall))),
+        };
+        let usage = Usage {
+            cpu: cpu.spent(),
+            wall: started.elapsed(),
+            memory: ctx.memory.peak,
+            host_calls: ctx.meter.host_calls,
+            bytes_in: ctx.meter.bytes_in,
+            bytes_out: ctx.meter.bytes_out + written,
+        };
+        Called { result: result.map_err(|(kind, message)| Fault { kind, message, log: log.tail() }), usage }
+    }
+
+    fn store(&self, ctx: Ctx, cpu: &Arc<CpuMeter>) -> Store<Ctx> {
+        let mut store = Store::new(self.engine.wasmtime(), ctx);
+        store.limiter(|ctx| &mut ctx.memory);
+        store.set_max_component_handles(self.limits.handles);
+        // Per transfer: the most that a guest can make us allocate at once.
+        store.set_hostcall_fuel(usize::try_from(self.limits.bytes).unwrap_or(usize::MAX));
+        store.set_epoch_deadline(1);
+        let (cpu, limit) = (cpu.clone(), self.limits.cpu);
+        store.epoch_deadline_callback(move |_| match cpu.running() > limit {
+            true => Err(Hit::Cpu.into()),
+            // Other tasks of this thread get their turn, and the wall-clock timeout is looked at.
+            false => Ok(UpdateDeadline::Yield(1)),
+        });
+        store
+    }
+}

@@ -1,0 +1,177 @@
+//! What one call may use, and the meters that see to it.
+
+use std::time::Duration;
+
+use wasmtime::ResourceLimiter;
+
+use super::text;
+
+/// What one plugin call may use. Every number can be changed; the defaults carry their reasons.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Processor time, of the guest's thread only: a busy machine does not eat it up. 1 s: a Rust guest needs less than a
+    /// millisecond and a Python one about ten for a hundred members.
+    pub cpu: Duration,
+    /// Time in all, also while the guest waits in a host call. 10 s: longer than a loaded machine makes a good plugin take,
+    /// shorter than a person's patience.
+    pub wall: Duration,
+    /// Linear memory in bytes, all memories of the component together. 128 MiB: a Python guest starts with about 30.
+    pub memory: u64,
+    /// Handles (members, clusters, streams) at one time. 10 000: a script that leaves the handles of a hundred members to its
+    /// garbage collector for a hundred rounds.
+    pub handles: usize,
+    /// Bytes across the boundary, both directions together. 16 MiB: a notifier is told a few hundred KiB at most.
+    pub bytes: u64,
+    /// Findings of one check, or problems of one set of settings. 256: more than a person reads.
+    pub findings: usize,
+    /// Log lines that are shown. 200: what follows is counted, not shown.
+    pub log_lines: usize,
+    /// Bytes of log text that are shown. 64 KiB, for the same reason.
+    pub log_bytes: usize,
+}
+
+/// A limit was reached: ends the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Hit {
+    #[error("the processor time is used up")]
+    Cpu,
+    #[error("too many bytes crossed the boundary")]
+    Bytes,
+    #[error("too many findings were returned")]
+    Findings,
+}
+
+/// Calls and bytes across the boundary of one call.
+#[derive(Debug)]
+pub(super) struct Meter {
+    limit: u64,
+    /// Calls into the host. Those to WASI are not among them.
+    pub(super) host_calls: u64,
+    /// Bytes handed to the guest.
+    pub(super) bytes_in: u64,
+    /// Bytes taken from the guest.
+    pub(super) bytes_out: u64,
+}
+
+/// Memory of one call.
+#[derive(Debug)]
+pub(super) struct Memory {
+    limit: u64,
+    now: u64,
+    /// The most that it had.
+    pub(super) peak: u64,
+    /// What it wanted in all when it was refused.
+    pub(super) refused: Option<u64>,
+}
+
+/// Entries that one table of functions may have: ten times what a large guest has, and a MiB of ours.
+const TABLE_ELEMENTS: usize = 1 << 17;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            cpu: Duration::from_secs(1),
+            wall: Duration::from_secs(10),
+            memory: 128 << 20,
+            handles: 10_000,
+            bytes: 16 << 20,
+            findings: 256,
+            log_lines: 200,
+            log_bytes: 64 << 10,
+        }
+    }
+}
+
+impl Limits {
+    /// The limit that was hit, as the end of a sentence that begins with the plugin's name.
+    pub(super) fn sentence(&self, hit: Hit) -> String {
+        match hit {
+            Hit::Cpu => format!("used more than its {:?} of processor time", self.cpu),
+            Hit::Bytes => format!("moved more than its {} to and from the host", text::bytes(self.bytes)),
+            Hit::Findings => format!("returned more than {} findings", self.findings),
+        }
+    }
+}
+
+impl Meter {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { limit: limits.bytes, host_calls: 0, bytes_in: 0, bytes_out: 0 }
+    }
+
+    /// Counts bytes that are handed to the guest.
+    pub(super) fn give(&mut self, bytes: usize) -> Result<(), Hit> {
+        self.bytes_in += bytes as u64;
+        self.check()
+    }
+
+    /// Counts bytes that came from the guest.
+    pub(super) fn take(&mut self, bytes: usize) -> Result<(), Hit> {
+        self.bytes_out += bytes as u64;
+        self.check()
+    }
+
+    fn check(&self) -> Result<(), Hit> {
+        if self.bytes_in + self.bytes_out > self.limit { Err(Hit::Bytes) } else { Ok(()) }
+    }
+}
+
+impl Memory {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { limit: limits.memory, now: 0, peak: 0, refused: None }
+    }
+}
+
+impl ResourceLimiter for Memory {
+    // Refusing with `false` is what WebAssembly foresees: a guest with a garbage collector may still help itself.
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.now - (current as u64).min(self.now) + desired as u64;
+        if wanted > self.limit {
+            self.refused = Some(wanted);
+            return Ok(false);
+        }
+        self.now = wanted;
+        self.peak = self.peak.max(wanted);
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS)
+    }
+
+    // Components made by today's tools have at most a handful of each.
+    fn instances(&self) -> usize {
+        100
+    }
+
+    fn tables(&self) -> usize {
+        20
+    }
+
+    fn memories(&self) -> usize {
+        20
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_counted_over_all_memories() {
+        let mut memory = Memory::new(&Limits { memory: 300, ..Limits::default() });
+        assert!(memory.memory_growing(0, 100, None).unwrap());
+        assert!(memory.memory_growing(0, 100, None).unwrap());
+        assert!(memory.memory_growing(100, 200, None).unwrap());
+        assert!(!memory.memory_growing(100, 101, None).unwrap());
+        assert_eq!((memory.peak, memory.refused), (300, Some(301)));
+    }
+
+    #[test]
+    fn both_directions_share_one_budget() {
+        let mut meter = Meter::new(&Limits { bytes: 10, ..Limits::default() });
+        meter.give(6).unwrap();
+        meter.take(4).unwrap();
+        assert_eq!(meter.take(1), Err(Hit::Bytes));
+        assert_eq!((meter.bytes_in, meter.bytes_out), (6, 5));
+    }
+}

@@ -1,0 +1,35 @@
+//! The plugins' host: components loaded from files, judged by what they import, asked in a sandbox with every limit on.
+//!
+//! A plugin sees facts and gives verdicts. What it imports is what it asks for; nothing else is linked. Each call runs in a fresh
+//! instance, and whatever the guest does ends as a typed [`Fault`](crate::pipeline::Fault).
+
+pub use describe::{Description, Refused, inspect, inspect_cached};
+pub use limits::Limits;
+pub use load::PluginConfig;
+pub use policy::Plugins;
+pub use roles::Role;
+pub use source::{PluginSource, find};
+
+pub(crate) mod capabilities;
+
+mod bindings;
+mod cache;
+mod call;
+mod cpu;
+mod describe;
+mod engine;
+mod fault;
+mod limits;
+mod link;
+mod load;
+mod log;
+mod policy;
+mod refusal;
+mod roles;
+mod source;
+mod state;
+mod surface;
+#[cfg(test)]
+mod tests;
+mod text;
+mod wasi;

@@ -1,0 +1,33 @@
+//! `configuration`: can the plugin work with its settings?
+
+use crate::plugins::bindings::exports::runner::plugin::configuration::GuestIndices;
+use crate::plugins::call::Guest;
+use crate::plugins::limits::Hit;
+use crate::plugins::text::{MAX_TEXT, one_line};
+
+/// One thing that is wrong with the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::plugins) struct Problem {
+    /// Path into the settings; empty for the whole.
+    pub(in crate::plugins) path: String,
+    /// What is wrong, and what would be right.
+    pub(in crate::plugins) message: String,
+}
+
+/// Asks for every problem of the plugin's settings.
+pub(in crate::plugins) async fn validate(
+    guest: Guest<'_>,
+    indices: GuestIndices,
+) -> wasmtime::Result<Result<Vec<Problem>, String>> {
+    let Guest { store, instance, limits } = guest;
+    let settings = store.data().settings.clone();
+    store.data_mut().meter.give(settings.len())?;
+    let role = indices.load(&mut *store, instance)?;
+    let problems = role.call_validate(&mut *store, &settings).await?;
+    store.data_mut().meter.take(problems.iter().map(|p| p.path.len() + p.message.len()).sum())?;
+    if problems.len() > limits.findings {
+        return Err(Hit::Findings.into());
+    }
+    let clean = |p: &str, max| one_line(p, max);
+    Ok(Ok(problems.iter().map(|p| Problem { path: clean(&p.path, 200), message: clean(&p.message, MAX_TEXT) }).collect()))
+}

@@ -1,0 +1,28 @@
+//! `notifier`: who is told what happened?
+
+use std::sync::Arc;
+
+use crate::event::Event;
+use crate::plugins::bindings::exports::runner::plugin::notifier as wit;
+use crate::plugins::call::Guest;
+use crate::plugins::state::millis;
+
+/// The events as guests see them: the whole event is in `json`, kind and time beside it.
+pub(in crate::plugins) fn events(events: &[Event]) -> Arc<[wit::Event]> {
+    let json = |event: &Event| serde_json::to_string(event).unwrap_or_else(|_| "{}".to_owned());
+    events.iter().map(|e| wit::Event { kind: e.name(), at_ms: millis(e.at), json: json(e) }).collect()
+}
+
+/// Tells the plugin about these events.
+pub(in crate::plugins) async fn notify(
+    guest: Guest<'_>,
+    indices: wit::GuestIndices,
+    events: Arc<[wit::Event]>,
+) -> wasmtime::Result<Result<(), String>> {
+    let Guest { store, instance, .. } = guest;
+    store.data_mut().meter.give(events.iter().map(|e| e.kind.len() + e.json.len()).sum())?;
+    let role = indices.load(&mut *store, instance)?;
+    let result = role.call_notify(&mut *store, &events).await?;
+    store.data_mut().meter.take(result.as_ref().map_or_else(String::len, |()| 0))?;
+    Ok(result)
+}

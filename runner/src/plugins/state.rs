@@ -1,0 +1,77 @@
+//! What one call's store holds: the guest's side of the host.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use super::limits::{Limits, Memory, Meter};
+use super::log::GuestLog;
+
+/// The state of one call.
+pub(super) struct Ctx {
+    pub(super) table: ResourceTable,
+    pub(super) meter: Meter,
+    pub(super) memory: Memory,
+    pub(super) log: GuestLog,
+    pub(super) settings: Arc<str>,
+    /// The time of the call: one call sees one time.
+    pub(super) now: Timestamp,
+    /// The empty world of a guest that imports WASI; none for the others, who cannot reach it.
+    wasi: Option<WasiCtx>,
+    /// Whether the instance was made and its role is being called.
+    pub(super) entered: bool,
+}
+
+/// Milliseconds since 1970; nothing before that.
+pub(super) fn millis(at: Timestamp) -> u64 {
+    at.as_millisecond().max(0) as u64
+}
+
+impl Ctx {
+    pub(super) fn new(limits: &Limits, log: GuestLog, settings: Arc<str>, now: Timestamp, wasi: Option<WasiCtx>) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
+        let (meter, memory) = (Meter::new(limits), Memory::new(limits));
+        Self { table, meter, memory, log, settings, now, wasi, entered: false }
+    }
+
+    /// Counts one call into the host.
+    pub(super) fn host_call(&mut self) -> wasmtime::Result<()> {
+        self.meter.host_calls += 1;
+        Ok(())
+    }
+
+    /// Counts a text that is handed to the guest.
+    pub(super) fn text(&mut self, text: String) -> wasmtime::Result<String> {
+        self.meter.give(text.len())?;
+        Ok(text)
+    }
+
+    /// Counts texts that are handed to the guest.
+    pub(super) fn texts(&mut self, texts: Vec<String>) -> wasmtime::Result<Vec<String>> {
+        self.meter.give(texts.iter().map(String::len).sum())?;
+        Ok(texts)
+    }
+
+    /// Counts a text that is handed to the guest, if there is one.
+    pub(super) fn optional_text(&mut self, text: Option<String>) -> wasmtime::Result<Option<String>> {
+        self.meter.give(text.as_ref().map_or(0, String::len))?;
+        Ok(text)
+    }
+
+    /// Answers for a fact by name: this runner has none.
+    pub(super) fn no_label(&mut self, key: &str) -> wasmtime::Result<Option<String>> {
+        self.host_call()?;
+        self.meter.take(key.len())?;
+        Ok(None)
+    }
+}
+
+impl WasiView for Ctx {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let ctx = self.wasi.get_or_insert_with(|| WasiCtx::builder().build());
+        WasiCtxView { ctx, table: &mut self.table }
+    }
+}
