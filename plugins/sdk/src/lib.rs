@@ -43,7 +43,7 @@
 //! assert_eq!(fake::take_log(), [(log::Level::Info, "node-3 is 250 entries behind".to_owned())]);
 //! ```
 //!
-//! With `crate-type = ["cdylib", "rlib"]` and the linker `wasm-component-ld`, `cargo build --target wasm32-unknown-unknown`
+//! With `crate-type = ["cdylib"]` and the linker `wasm-component-ld`, `cargo build --target wasm32-unknown-unknown`
 //! writes a finished component. It exports the roles named in [`export!`] and nothing else, and imports what the code uses.
 //!
 //! What the SDK does around the plugin's own code: it reads the settings and says what is wrong with them, field by field; it
