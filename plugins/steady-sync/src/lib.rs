@@ -8,15 +8,18 @@
 //! | `maxLag` | 100 | how many entries behind is close enough |
 //! | `samples` | 5 | how many samples in a row |
 //! | `forMs` | 200 | how many milliseconds they must span: 5 samples every 50 ms just do |
-//! | `rejectAfterMs` | none | give up, and have the join undone, when the window is that long and still not steady |
+//! | `rejectAfterMs` | none | give up, and have the join undone, when it still is not steady so long after it first was close |
 //!
-//! It sees no more than the window of samples that runner keeps: a stretch or a `rejectAfterMs` longer than that never comes.
+//! Without `rejectAfterMs` it never refuses: how long a join may take is for runner to say.
 
 use runner_plugin::prelude::*;
 use serde::Deserialize;
 
-/// The longest stretch that may be asked for: ten minutes. Runner gives up on a learner before that.
+/// The longest stretch that may be asked for: ten minutes.
 const LONGEST_MS: u64 = 600_000;
+
+/// The most samples that may be asked for. Runner keeps the newest 600 of them whatever happens, older ones not all.
+const MOST_SAMPLES: u32 = 600;
 
 /// The criterion and its settings.
 #[derive(Clone, Debug, Deserialize)]
@@ -28,7 +31,7 @@ pub struct SteadySync {
     pub samples: u32,
     /// How many milliseconds they must span.
     pub for_ms: u64,
-    /// Give up when the window is so many milliseconds long and still not steady.
+    /// Give up when it still is not steady so many milliseconds after it first was close.
     pub reject_after_ms: Option<u64>,
 }
 
@@ -41,8 +44,8 @@ impl Default for SteadySync {
 impl Plugin for SteadySync {
     fn validate(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        if self.samples == 0 {
-            problems.push(Problem::new("samples", "must be at least 1"));
+        if !(1..=MOST_SAMPLES).contains(&self.samples) {
+            problems.push(Problem::new("samples", format!("{} is not in 1 to {MOST_SAMPLES}", self.samples)));
         }
         if self.for_ms > LONGEST_MS {
             problems.push(Problem::new("forMs", format!("{} is more than {LONGEST_MS} (ten minutes)", self.for_ms)));
@@ -57,14 +60,10 @@ impl Plugin for SteadySync {
 
 impl Promotion for SteadySync {
     fn evaluate(&self, _: &Cluster, _: &Member, window: &Samples) -> Result<Verdict> {
-        let (Some(first), Some(last)) = (window.get(0), window.last()) else {
-            return Ok(Verdict::wait("no sample yet"));
-        };
-        let verdict = self.judge(window, last);
-        let seen_ms = last.at_ms().saturating_sub(first.at_ms());
-        match (verdict, self.reject_after_ms) {
-            (Verdict::Wait { reason, .. }, Some(after)) if seen_ms >= after => {
-                Ok(Verdict::reject(format!("not steady after {seen_ms} ms: {reason}")))
+        let Some(last) = window.last() else { return Ok(Verdict::wait("no sample yet")) };
+        match (self.judge(window, last), self.reject_after_ms) {
+            (Verdict::Wait { reason, .. }, Some(after)) if self.tried_ms(window, last) >= after => {
+                Ok(Verdict::reject(format!("not steady {after} ms after it first was close: {reason}")))
             }
             (verdict, _) => Ok(verdict),
         }
@@ -125,6 +124,12 @@ impl SteadySync {
             lag if lag > self.max_lag => Some(Break::Lag),
             _ => None,
         }
+    }
+
+    /// How long ago the candidate was close for the first time; 0 where it never was.
+    fn tried_ms(&self, window: &Samples, last: Sample<'_>) -> u64 {
+        let close = window.iter().find(|sample| sample.is_reachable() && sample.lag() <= self.max_lag);
+        close.map_or(0, |first| last.at_ms().saturating_sub(first.at_ms()))
     }
 
     /// The worst of the samples that count, and how many were too far behind.
@@ -223,12 +228,15 @@ mod tests {
 
     #[test]
     fn it_gives_up_only_where_told_to() {
-        let far = window([5000; 100]);
-        assert!(matches!(verdict(SteadySync::default(), far.clone()), Verdict::Wait { .. }));
-        let settings = SteadySync { reject_after_ms: Some(3000), ..SteadySync::default() };
-        let text = "not steady after 4950 ms: lag 5000 > 100 in 5 of the last 5 samples";
-        assert_eq!(verdict(settings.clone(), far), Verdict::reject(text));
-        assert_eq!(verdict(settings, window([0; 100])), Verdict::Approve);
+        // Far for 5 s, then close in every second sample for 3 s.
+        let restless = window([5000; 100]).every_ms(50, (0..61).map(|i| 5000 * (i % 2)));
+        assert!(matches!(verdict(SteadySync::default(), restless.clone()), Verdict::Wait { .. }));
+        let settings = |after| SteadySync { reject_after_ms: Some(after), ..SteadySync::default() };
+        let text = "not steady 3000 ms after it first was close: lag 5000 > 100 in 2 of the last 5 samples";
+        assert_eq!(verdict(settings(3000), restless.clone()), Verdict::reject(text));
+        assert!(matches!(verdict(settings(3001), restless.clone()), Verdict::Wait { .. }));
+        assert_eq!(verdict(settings(3000), restless.every_ms(50, [0; 5])), Verdict::Approve);
+        assert!(matches!(verdict(settings(300), window([5000; 100])), Verdict::Wait { .. }));
     }
 
     #[test]

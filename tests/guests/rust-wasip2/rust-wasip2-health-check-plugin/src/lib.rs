@@ -13,7 +13,7 @@ use bindings::exports::runner::plugin::configuration::{self, Problem};
 use bindings::exports::runner::plugin::health_check::{self, Cluster, Finding, Newcomer, Severity};
 
 mod bindings {
-    wit_bindgen::generate!({ path: "../../../wit", world: "health-check-plugin", generate_all });
+    wit_bindgen::generate!({ path: "../../../../wit", world: "health-check-plugin", generate_all });
 }
 
 struct Wasip2;
