@@ -15,10 +15,10 @@ pub(super) fn build(context: &Context) -> Result<()> {
         say::line(&format!("guest {NAME} is NOT built; fix: rustup target add {}", wasm_target::WASI));
         return scratch::remove(&component(context, NAME));
     }
-    let target = context.target.join("guests-wasi");
+    // In our target folder, so that what builds the bindings is built once for both workspaces.
     let mut cargo = context.cargo(&["build", "--profile", "plugin", "--target", wasm_target::WASI]);
-    cargo.arg("--manifest-path").arg(&manifest).arg("--target-dir").arg(&target);
+    cargo.arg("--manifest-path").arg(&manifest).arg("--target-dir").arg(&context.target);
     process::stream(&mut cargo)?;
-    let built = target.join(wasm_target::WASI).join("plugin").join("rust_wasip2.wasm");
+    let built = context.target.join(wasm_target::WASI).join("plugin").join("rust_wasip2.wasm");
     publish(context, &built, NAME)
 }
