@@ -39,14 +39,15 @@ fn ensure(context: &Context) -> Result<()> {
     if MANIFESTS.into_iter().all(same) && usable() {
         return Ok(());
     }
-    say::timed("Node tools: npm ci (componentize-qjs, esbuild)", || {
+    say::timed("Node tools: npm install (componentize-qjs, esbuild)", || {
         let scratch = Scratch::new(&context.tools, "node")?;
         for name in MANIFESTS {
             fs::copy(manifests.join(name), scratch.path().join(name))?;
         }
         let mut npm = Command::new("npm");
         // Both packages carry their binaries: no install script is needed, so none is run.
-        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]).current_dir(scratch.path());
+        npm.args(["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"])
+            .current_dir(scratch.path());
         process::quiet(&mut npm, &context.log("npm"), Duration::from_secs(600))?;
         scratch.publish(scratch.path(), &place(context))
     })?;
