@@ -67,6 +67,8 @@ pub struct JournalState {
     pub begun: Option<(JoinPlan, serde_json::Value)>,
     /// The member list and the data directory before the add, once it was intended.
     pub before: Option<(MemberList, DataDir)>,
+    /// How many adds were sent, maybe.
+    pub add_intents: usize,
     /// The id of the member that this run added.
     pub added: Option<MemberId>,
     /// The id of the member that this run took over.
@@ -186,6 +188,7 @@ impl JournalState {
         match record {
             Record::Begun { plan, setup } => self.begun = Some((*plan, setup)),
             Record::AddIntended { before, data_dir } => {
+                self.add_intents += 1;
                 // The first one counts: a repeated intent comes after an add that may have been applied.
                 self.before.get_or_insert((before, data_dir));
             }

@@ -37,6 +37,11 @@ pub struct Interrupt {
     pub leave: CancellationToken,
 }
 
+/// How long an add whose answer was lost may still take effect. etcd gives up its own proposals after 5 s plus two election timeouts,
+/// 7 s with the defaults (`ReqTimeout`, server/config/config.go); the rest is for a request that was slow to arrive. A request that
+/// the network holds back for longer than that cannot be told from one that was lost.
+pub(super) const SETTLE: Duration = Duration::from_secs(10);
+
 /// Events kept for the notifiers; progress and plugin logs are not among them. A run of a day stays far below.
 const EVENTS_KEPT: usize = 2000;
 
@@ -52,8 +57,8 @@ pub(super) struct Run {
     /// The last whole observation.
     pub(super) view: Option<Arc<View>>,
     pub(super) window: Window,
-    /// An add whose answer is not known was sent: its effect may still come.
-    pub(super) add_unsettled: bool,
+    /// Until when an add whose answer is not known may still take effect.
+    pub(super) add_settles: Option<Instant>,
     pub(super) told: Vec<Event>,
     pub(super) started: Instant,
 }
@@ -77,7 +82,9 @@ const SAY_AGAIN: Duration = Duration::from_secs(10);
 impl Run {
     pub(super) fn new(plan: JoinPlan, parts: Parts, journal: Journal, cancel: CancellationToken) -> Self {
         let state = journal.state();
-        let add_unsettled = state.before.is_some() && state.member().is_none();
+        // An earlier runner sent an add, or several: what became of those that it had no answer to, it took with it.
+        let unanswered = state.add_intents > usize::from(state.member().is_some());
+        let add_settles = unanswered.then(|| Instant::now() + SETTLE);
         Self {
             endpoints: plan.endpoints.clone(),
             plan,
@@ -86,7 +93,7 @@ impl Run {
             cancel,
             view: None,
             window: Window::default(),
-            add_unsettled,
+            add_settles,
             told: Vec::new(),
             started: Instant::now(),
         }

@@ -243,7 +243,10 @@ impl State {
         for entry in &mut self.entries {
             let Some(at) = self.nodes.iter().position(|n| n.id() == Some(entry.member.id)) else { continue };
             if at == leader {
-                (self.nodes[at].matched, self.nodes[at].applied, self.nodes[at].size) = (index, index, total);
+                let node = &mut self.nodes[at];
+                (node.matched, node.applied, node.size) = (index, index, total);
+                // A leader that has restarted publishes itself like everybody else.
+                node.client_open |= node.published.is_some();
                 entry.match_index = index;
                 continue;
             }

@@ -3,9 +3,8 @@
 //! Half-success is normal: an add whose answer was lost may have been applied. So the intent goes to the journal first, with the
 //! list as it was, and what is ours is found by peer URLs among what was not there before.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use super::lock;
 use crate::cluster::{Class, Member, MemberId, MemberList, Reason};
@@ -13,17 +12,12 @@ use crate::event::EventKind;
 use crate::pipeline::adoption::Standing;
 use crate::pipeline::journal::Record;
 use crate::pipeline::plan::StaleLearner;
-use crate::pipeline::run::{Patience, Run};
+use crate::pipeline::run::{Patience, Run, SETTLE};
 use crate::pipeline::step::{Reversible, StepName, UndoError};
 use crate::pipeline::{Failure, Outcome};
 
 /// Adds the learner; the undo removes it by its id.
 pub(in crate::pipeline) struct AddLearner;
-
-/// How long an add whose answer was lost may still show up. etcd gives up its own proposals after 5 s plus two election timeouts,
-/// 7 s with the defaults (`ReqTimeout`, server/config/config.go); the rest is for a request that was slow to arrive. A request that
-/// the network holds back for longer than that cannot be told from one that was lost.
-const SETTLE: Duration = Duration::from_secs(10);
 
 #[async_trait]
 impl Reversible for AddLearner {
@@ -79,7 +73,6 @@ impl Reversible for AddLearner {
             return Ok(None);
         }
         let mut patience = Patience::new(self.name(), run.plan.timeouts.undo);
-        let settled = tokio::time::Instant::now() + SETTLE;
         let mut removed = None;
         loop {
             let list = match run.member_list().await {
@@ -107,13 +100,14 @@ impl Reversible for AddLearner {
                         waited.map_err(|text| by_hand(run, &text))?;
                     }
                 }
-                None if run.add_unsettled && tokio::time::Instant::now() < settled => {
-                    // The answer to our add is not known: it may still be applied. Removing it later is nobody's job but ours.
-                    let waited = run.pause(Duration::from_millis(250)).await;
+                None if run.add_settles.is_some_and(|until| Instant::now() < until) => {
+                    // An add of ours has had no answer: it may still be applied, and removing it then is nobody's job but ours.
+                    let waited =
+                        patience.wait(run, "making sure that an add without an answer does not take effect late").await;
                     waited.map_err(|f| by_hand(run, &f.message))?;
                 }
                 None => {
-                    run.add_unsettled = false;
+                    run.add_settles = None;
                     return Ok(removed
                         .or(run.journal.state().added)
                         .map(|id| format!("member {id} is no longer in the list")));
@@ -148,18 +142,15 @@ async fn already(run: &mut Run, list: &MemberList) -> Result<Option<String>, Fai
 
 fn added(run: &mut Run, id: MemberId) -> Result<String, Failure> {
     run.record(Record::Added { id })?;
-    run.add_unsettled = false;
     run.emit(EventKind::MemberAdded { id });
     Ok(format!("member {id}"))
 }
 
 async fn add(run: &mut Run) -> crate::cluster::Result<MemberId> {
     let endpoint = run.leader().await?;
-    let before = run.add_unsettled;
-    run.add_unsettled = true;
     let answer = run.parts.cluster.add_learner(&endpoint, &run.plan.peer_urls).await;
-    if answer.as_ref().is_err_and(|e| !e.ambiguous()) {
-        run.add_unsettled = before;
+    if answer.as_ref().is_err_and(|e| e.ambiguous()) {
+        run.add_settles = Some(Instant::now() + SETTLE);
     }
     run.noted(answer)
 }
