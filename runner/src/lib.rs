@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod cluster;
 pub mod event;
+pub mod launch;
 pub mod pipeline;
 pub mod pki;
 pub mod plugins;

@@ -35,8 +35,8 @@ pub struct Stop {
 
 /// Looks up where this node stands.
 ///
-/// `dir` is none where the launcher does not see the directory: then it is taken for empty before the member has started and for
-/// the member's own afterwards.
+/// `dir` is none or unknown where the launcher does not see the directory: then it is taken for empty before the member has
+/// started and for the member's own afterwards.
 pub fn standing(list: &MemberList, peer_urls: &[String], dir: Option<&DataDir>, path: &str) -> Standing {
     let member = match list.by_peer_urls(peer_urls) {
         Some(member) => member,
@@ -46,8 +46,8 @@ pub fn standing(list: &MemberList, peer_urls: &[String], dir: Option<&DataDir>, 
         },
     };
     let holds = match dir {
-        None if member.started() => Holds::Its,
-        None | Some(DataDir::Absent | DataDir::Empty) => Holds::Nothing,
+        None | Some(DataDir::Unknown) if member.started() => Holds::Its,
+        None | Some(DataDir::Absent | DataDir::Empty | DataDir::Unknown) => Holds::Nothing,
         Some(DataDir::Member { cluster_id, member_id }) if *cluster_id == list.cluster_id && *member_id == member.id => {
             Holds::Its
         }
@@ -73,7 +73,7 @@ enum Holds {
 
 fn without_member(list: &MemberList, dir: Option<&DataDir>, path: &str) -> Standing {
     match dir {
-        None | Some(DataDir::Absent | DataDir::Empty) => Standing::Fresh,
+        None | Some(DataDir::Absent | DataDir::Empty | DataDir::Unknown) => Standing::Fresh,
         Some(DataDir::Member { cluster_id, member_id }) if *cluster_id == list.cluster_id => Standing::Stop(Stop {
             code: "data-of-removed-member",
             message: format!("{path} holds the data of member {member_id}, which is no longer in the cluster"),

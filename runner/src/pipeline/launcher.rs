@@ -43,6 +43,8 @@ pub enum DataDir {
         /// What, in a few words.
         what: String,
     },
+    /// The launcher cannot see the directory.
+    Unknown,
 }
 
 /// Whether the member's etcd runs.

@@ -1,0 +1,109 @@
+//! What can be known about a process before the cluster is changed.
+
+use std::fs::File;
+use std::path::Path;
+
+use super::url::{self, Listen};
+use super::{ProcessConfig, data_dir, flags, refuse};
+use crate::pipeline::LaunchError;
+
+/// Flags, folders and files; not the ports, which our own member may have. Changes nothing.
+pub(super) fn files(config: &ProcessConfig) -> Result<(), LaunchError> {
+    flags::arguments(Vec::new(), &config.extra_args)?;
+    flags::environment(&config.env)?;
+    data_dir::guard(&config.data_dir)?;
+    data_dir::writable(&config.data_dir)?;
+    if config.log_file.starts_with(&config.data_dir) {
+        let text = format!("the log {} lies in the data directory", config.log_file.display());
+        return Err(refuse(text, &["put it elsewhere: the data directory is removed when a join is rolled back"]));
+    }
+    data_dir::writable(&config.log_file)?;
+    for file in config.tls.iter().flat_map(|tls| tls.files()) {
+        readable(file)?;
+    }
+    Ok(())
+}
+
+/// Every listen URL that is known can be listened on, and fits the certificates. `free`: also, nobody else listens there now.
+pub(super) fn addresses(config: &ProcessConfig, peer: &[String], client: &[String], free: bool) -> Result<(), LaunchError> {
+    for address in peer.iter().chain(client) {
+        let listen = url::listen(address)?;
+        match (listen.tls, config.tls.is_some()) {
+            (true, false) => return Err(refuse(format!("{address} needs certificates, and there are none"), &[])),
+            (false, true) => {
+                return Err(refuse(format!("{address} has certificates, but etcd uses them for https only"), &[]));
+            }
+            _ => ask(address, listen, free)?,
+        }
+    }
+    if let Some(address) = &config.metrics_url {
+        let listen = url::listen(address)?;
+        if listen.tls {
+            let hint = "give an http URL on 127.0.0.1, as kubeadm does";
+            return Err(refuse(
+                format!("the metrics URL {address} is https: runner reads metrics without certificates"),
+                &[hint],
+            ));
+        }
+        ask(address, listen, free)?;
+    }
+    Ok(())
+}
+
+fn ask(url: &str, listen: Listen, free: bool) -> Result<(), LaunchError> {
+    if free { url::free(url, listen.address) } else { Ok(()) }
+}
+
+fn readable(path: &Path) -> Result<(), LaunchError> {
+    let cannot = |e: std::io::Error| refuse(format!("cannot read {}: {e}", path.display()), &[]);
+    let found = File::open(path).and_then(|file| file.metadata()).map_err(cannot)?;
+    if found.is_file() { Ok(()) } else { Err(refuse(format!("{} is not a file", path.display()), &[])) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::launch::MemberTls;
+
+    fn config(folder: &Path) -> ProcessConfig {
+        ProcessConfig { data_dir: folder.join("data"), log_file: folder.join("etcd.log"), ..ProcessConfig::default() }
+    }
+
+    #[test]
+    fn bad_files_are_refused_each_with_a_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let good = config(folder.path());
+        assert_eq!(files(&good), Ok(()));
+        let message = |change: &dyn Fn(&mut ProcessConfig)| {
+            let mut bad = good.clone();
+            change(&mut bad);
+            files(&bad).unwrap_err().message.replace(folder.path().to_str().unwrap(), "DIR")
+        };
+        assert_eq!(message(&|c| c.log_file = c.data_dir.join("log")), "the log DIR/data/log lies in the data directory");
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        let below = folder.path().join("file/data");
+        assert!(message(&|c| c.data_dir = below.clone()).starts_with("cannot look at DIR/file/data"));
+        let absent = folder.path().join("ca.crt");
+        let tls = MemberTls {
+            ca: absent.clone(),
+            peer_cert: absent.clone(),
+            peer_key: absent.clone(),
+            server_cert: absent.clone(),
+            server_key: absent,
+        };
+        let said = message(&|c| c.tls = Some(tls.clone()));
+        assert_eq!(said, "cannot read DIR/ca.crt: No such file or directory (os error 2)");
+        assert!(message(&|c| c.extra_args = vec!["--name=x".into()]).contains("runner sets it itself"));
+    }
+
+    #[test]
+    fn urls_must_fit_the_certificates() {
+        let folder = tempfile::tempdir().unwrap();
+        let plain = config(folder.path());
+        let check = |c: &ProcessConfig, url: &str| addresses(c, &[url.to_owned()], &[], false).map_err(|e| e.message);
+        assert_eq!(check(&plain, "http://127.0.0.1:1"), Ok(()));
+        assert!(check(&plain, "https://127.0.0.1:1").unwrap_err().contains("needs certificates"));
+        let metrics = ProcessConfig { metrics_url: Some("https://127.0.0.1:1".into()), ..plain };
+        assert!(check(&metrics, "http://127.0.0.1:1").unwrap_err().contains("without certificates"));
+    }
+}

@@ -1,0 +1,234 @@
+//! etcd as a process of this node.
+
+use std::env;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use async_trait::async_trait;
+use process_wrap::std::{ChildWrapper, CommandWrap, ProcessSession};
+
+use super::flags::{self, Wiring};
+use super::procs::{self, Process};
+use super::version::{self, EtcdVersion};
+use super::{ProcessConfig, blocking, data_dir, log, preflight, refuse};
+use crate::pipeline::{DataDir, LaunchError, Launcher, MemberSpec, Running};
+
+/// How many of the member's last words are told.
+const LAST_WORDS: usize = 20;
+
+/// Runs the member as a process that outlives the runner.
+///
+/// It does not restart a member that ends, and does not start one when the node boots: that is a service manager's work.
+pub struct ProcessLauncher {
+    config: ProcessConfig,
+    version: OnceLock<EtcdVersion>,
+    child: Mutex<OurChild>,
+    starting: tokio::sync::Mutex<()>,
+}
+
+/// The process that this very runner started, to be waited for so that no zombie stays.
+#[derive(Default)]
+struct OurChild {
+    process: Option<Box<dyn ChildWrapper>>,
+    ended: Option<ExitStatus>,
+}
+
+impl ProcessLauncher {
+    /// Looks at nothing yet. Paths are made absolute, from the current folder on.
+    pub fn new(mut config: ProcessConfig) -> Self {
+        config.etcd = program(&config.etcd);
+        config.data_dir = data_dir::normal(&config.data_dir);
+        config.log_file = data_dir::normal(&config.log_file);
+        if let Some(tls) = &mut config.tls {
+            let files = [&mut tls.ca, &mut tls.peer_cert, &mut tls.peer_key, &mut tls.server_cert, &mut tls.server_key];
+            files.into_iter().for_each(|file| *file = data_dir::normal(file));
+        }
+        Self { config, version: OnceLock::new(), child: Mutex::default(), starting: tokio::sync::Mutex::default() }
+    }
+
+    /// What it was made from, with absolute paths: for the journal.
+    pub fn config(&self) -> &ProcessConfig {
+        &self.config
+    }
+
+    /// The member's process, whoever started it; none where it does not run.
+    pub(super) async fn process(&self) -> Result<Option<Process>, LaunchError> {
+        for pid in self.find().await {
+            if let Some(process) = Process::hold(pid, &self.config.data_dir, &self.config.etcd)? {
+                return Ok(Some(process));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How our own child ended, once it has.
+    pub(super) fn reap(&self) -> Option<ExitStatus> {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Ok(Some(status))) = child.process.as_mut().map(|process| process.try_wait()) {
+            child.process = None;
+            child.ended = Some(status);
+        }
+        child.ended
+    }
+
+    async fn find(&self) -> Vec<rustix::process::Pid> {
+        self.reap();
+        let (dir, program) = (self.config.data_dir.clone(), self.config.etcd.clone());
+        blocking(move || procs::find(&dir, &program)).await
+    }
+
+    async fn known_version(&self) -> Result<EtcdVersion, LaunchError> {
+        if let Some(version) = self.version.get() {
+            return Ok(version.clone());
+        }
+        let program = self.config.etcd.clone();
+        let version = blocking(move || version::probe(&program)).await?;
+        Ok(self.version.get_or_init(|| version).clone())
+    }
+
+    fn command(&self, spec: &MemberSpec, version: &EtcdVersion) -> Result<Command, LaunchError> {
+        let config = &self.config;
+        let wiring = Wiring {
+            minor: Some(version.minor),
+            data_dir: &config.data_dir,
+            listen_peer_urls: config.listen_peer_urls.as_deref(),
+            listen_client_urls: config.listen_client_urls.as_deref(),
+            metrics_url: config.metrics_url.as_deref(),
+            tls: config.tls.as_ref(),
+            cluster_token: config.cluster_token.as_deref(),
+        };
+        let mut command = Command::new(&config.etcd);
+        command.args(flags::arguments(flags::flags(spec, &wiring), &config.extra_args)?);
+        super::keep_environment_away(&mut command);
+        // Not in the folder that the runner was called in: it would keep that one's file system busy for good.
+        command.envs(&config.env).current_dir("/").stdin(Stdio::null());
+        Ok(command)
+    }
+
+    fn spawn(&self, spec: &MemberSpec, version: &EtcdVersion) -> Result<(), LaunchError> {
+        let mut command = self.command(spec, version)?;
+        let log = log::open(&self.config.log_file, &version.to_string(), &spec.name)?;
+        let cannot = |e: std::io::Error| refuse(format!("cannot start {}: {e}", self.config.etcd.display()), &[]);
+        command.stderr(log.try_clone().map_err(cannot)?).stdout(log);
+        let made = data_dir::ensure(&self.config.data_dir)?;
+        match CommandWrap::from(command).wrap(ProcessSession).spawn() {
+            Ok(process) => {
+                *self.child.lock().unwrap_or_else(PoisonError::into_inner) =
+                    OurChild { process: Some(process), ended: None };
+                Ok(())
+            }
+            Err(error) => {
+                if made {
+                    data_dir::discard(&self.config.data_dir, true)?;
+                }
+                Err(cannot(error))
+            }
+        }
+    }
+
+    /// The last words since the last start; at the end what they mean, or the signal that ended it, where that is known.
+    fn last_words(&self) -> Vec<String> {
+        let mut words = log::tail(&self.config.log_file, LAST_WORDS);
+        if let Some(meaning) = log::meaning(&words) {
+            words.push(format!("{meaning} (its log: {})", self.config.log_file.display()));
+        } else if let Some(signal) = self.reap().and_then(|status| status.signal()) {
+            let why = if signal == 9 { "; the kernel does that when memory runs out" } else { "" };
+            words.push(format!("it was ended by signal {signal}{why}"));
+        }
+        words
+    }
+}
+
+#[async_trait]
+impl Launcher for ProcessLauncher {
+    async fn preflight(&self) -> Result<(), LaunchError> {
+        self.known_version().await?;
+        let running = !self.find().await.is_empty();
+        let config = self.config.clone();
+        blocking(move || {
+            preflight::files(&config)?;
+            let (peer, client) = (config.listen_peer_urls.as_deref(), config.listen_client_urls.as_deref());
+            preflight::addresses(&config, peer.unwrap_or_default(), client.unwrap_or_default(), !running)
+        })
+        .await
+    }
+
+    fn version(&self) -> Option<String> {
+        if self.version.get().is_none()
+            && let Ok(version) = version::probe(&self.config.etcd)
+        {
+            let _ = self.version.set(version);
+        }
+        self.version.get().map(EtcdVersion::to_string)
+    }
+
+    async fn data_dir(&self) -> Result<DataDir, LaunchError> {
+        let path = self.config.data_dir.clone();
+        blocking(move || data_dir::inspect(&path)).await
+    }
+
+    fn data_dir_path(&self) -> PathBuf {
+        self.config.data_dir.clone()
+    }
+
+    async fn start(&self, spec: &MemberSpec) -> Result<(), LaunchError> {
+        let _one_at_a_time = self.starting.lock().await;
+        if !self.find().await.is_empty() {
+            return Ok(());
+        }
+        let version = self.known_version().await?;
+        let (config, advertised) = (self.config.clone(), spec.clone());
+        blocking(move || {
+            preflight::files(&config)?;
+            let peer = config.listen_peer_urls.as_deref().unwrap_or(&advertised.peer_urls);
+            let client = config.listen_client_urls.as_deref().unwrap_or(&advertised.client_urls);
+            preflight::addresses(&config, peer, client, true)
+        })
+        .await?;
+        self.spawn(spec, &version)
+    }
+
+    async fn running(&self) -> Running {
+        if self.find().await.is_empty() { Running::No { log: self.last_words() } } else { Running::Yes }
+    }
+
+    async fn stop(&self) -> Result<(), LaunchError> {
+        let _no_start_meanwhile = self.starting.lock().await;
+        while let Some(process) = self.process().await? {
+            process.end().await?;
+        }
+        self.reap();
+        Ok(())
+    }
+
+    async fn discard_data(&self, folder: bool) -> Result<(), LaunchError> {
+        let _no_start_meanwhile = self.starting.lock().await;
+        if !self.find().await.is_empty() {
+            let path = self.config.data_dir.display();
+            return Err(refuse(format!("the member's etcd runs: {path} is in use"), &["stop it first"]));
+        }
+        let path = self.config.data_dir.clone();
+        blocking(move || data_dir::discard(&path, folder)).await
+    }
+
+    async fn data_size(&self) -> u64 {
+        let path = self.config.data_dir.clone();
+        blocking(move || data_dir::size(&path)).await
+    }
+
+    fn metrics_url(&self) -> Option<String> {
+        self.config.metrics_url.clone()
+    }
+}
+
+/// A bare name is looked up in `PATH`, as a shell does; what is not found there stays, and is said by the preflight.
+fn program(etcd: &Path) -> PathBuf {
+    if etcd.components().count() == 1 && !etcd.is_absolute() {
+        let folders = env::var_os("PATH").unwrap_or_default();
+        let found = env::split_paths(&folders).map(|folder| folder.join(etcd)).find(|path| path.is_file());
+        return found.unwrap_or_else(|| etcd.to_owned());
+    }
+    data_dir::normal(etcd)
+}

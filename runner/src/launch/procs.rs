@@ -1,0 +1,211 @@
+//! Finding the member's process by what it is, and ending it.
+//!
+//! There is no file with a process id: it would lie after a reboot, and be missing after a `kill -9` between start and note.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use tokio::io::unix::AsyncFd;
+
+use super::refuse;
+use crate::pipeline::LaunchError;
+
+/// How long it may take to end by itself: a leader hands over first, a follower syncs its database.
+const GENTLE: Duration = Duration::from_secs(10);
+
+/// How long the kernel may take to end it. Only a process that hangs in a disk's driver needs longer.
+const HARD: Duration = Duration::from_secs(10);
+
+/// A process, held so that its id cannot come to mean another one.
+pub(super) struct Process {
+    pid: Pid,
+    handle: AsyncFd<OwnedFd>,
+}
+
+/// The ids of every living etcd that uses this data directory, whoever started it. A dead one that nobody has waited for
+/// (a zombie) has no command line and is not among them.
+pub(super) fn find(data_dir: &Path, program: &Path) -> Vec<Pid> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = entries.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?));
+    ids.filter(|pid| uses(*pid, data_dir, program)).collect()
+}
+
+impl Process {
+    /// Takes hold of it; none where it is gone or has become another one. Must be called within the runtime.
+    pub(super) fn hold(pid: Pid, data_dir: &Path, program: &Path) -> Result<Option<Self>, LaunchError> {
+        let cannot = |e: std::io::Error| refuse(format!("cannot watch the member's process {pid}: {e}"), &[]);
+        let handle = match pidfd_open(pid, PidfdFlags::NONBLOCK) {
+            Ok(handle) => handle,
+            Err(Errno::SRCH) => return Ok(None),
+            Err(error) => return Err(cannot(error.into())),
+        };
+        // Only now: from here on the id stays this process's.
+        if !uses(pid, data_dir, program) {
+            return Ok(None);
+        }
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe for types that could close the descriptor; an OwnedFd does not"
+        )]
+        let handle = AsyncFd::new(handle).map_err(cannot)?;
+        Ok(Some(Self { pid, handle }))
+    }
+
+    /// Sends a signal. To a process that is gone: nothing.
+    pub(super) fn signal(&self, signal: Signal) -> Result<(), LaunchError> {
+        match pidfd_send_signal(self.handle.get_ref(), signal) {
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(Errno::PERM) => {
+                let hint = "run as root, or as the user that etcd runs as";
+                Err(refuse(format!("the member's etcd (process {}) belongs to another user", self.pid), &[hint]))
+            }
+            Err(error) => {
+                let error = std::io::Error::from(error);
+                Err(refuse(format!("cannot signal the member's etcd (process {}): {error}", self.pid), &[]))
+            }
+        }
+    }
+
+    /// Waits until it has ended and let go of its files and ports.
+    pub(super) async fn ended(&self) {
+        // The handle becomes readable at the end and stays so. An error cannot come but with the runtime's own end.
+        let _ = self.handle.readable().await;
+    }
+
+    /// Asks it to end, and makes it end if it does not within 10 s.
+    pub(super) async fn end(&self) -> Result<(), LaunchError> {
+        self.signal(Signal::TERM)?;
+        // A stopped process does not hear anything else.
+        self.signal(Signal::CONT)?;
+        if tokio::time::timeout(GENTLE, self.ended()).await.is_ok() {
+            return Ok(());
+        }
+        tracing::warn!(pid = %self.pid, "etcd did not end within {} s of SIGTERM: SIGKILL", GENTLE.as_secs());
+        self.signal(Signal::KILL)?;
+        tokio::time::timeout(HARD, self.ended()).await.map_err(|_| {
+            let hint = "it may hang in the kernel: look at the disk";
+            refuse(format!("the member's etcd (process {}) did not end, not even after SIGKILL", self.pid), &[hint])
+        })
+    }
+}
+
+fn uses(pid: Pid, data_dir: &Path, program: &Path) -> bool {
+    let proc = PathBuf::from(format!("/proc/{pid}"));
+    let Ok(line) = fs::read(proc.join("cmdline")) else { return false };
+    let arguments: Vec<String> = line.split(|b| *b == 0).map(|a| String::from_utf8_lossy(a).into_owned()).collect();
+    let Some(theirs) = data_dir_of(&arguments) else { return false };
+    is_etcd(&proc, &arguments[0], program) && same_dir(&proc, Path::new(theirs), data_dir)
+}
+
+/// The value of `--data-dir`; the last, as etcd takes it.
+fn data_dir_of(arguments: &[String]) -> Option<&str> {
+    let mut found = None;
+    let mut rest = arguments.iter().skip(1);
+    while let Some(argument) = rest.next() {
+        let Some(flag) = argument.strip_prefix("--").or_else(|| argument.strip_prefix('-')) else { continue };
+        if let Some(value) = flag.strip_prefix("data-dir=") {
+            found = Some(value);
+        } else if flag == "data-dir" {
+            found = rest.next().map(String::as_str);
+        }
+    }
+    found
+}
+
+/// A runner has a `--data-dir` too, and so has a child of it before it becomes etcd: the program's name decides.
+fn is_etcd(proc: &Path, argument: &str, program: &Path) -> bool {
+    let named_so = |path: &Path| {
+        let name = path.file_name().unwrap_or_default();
+        let text = name.to_string_lossy();
+        program.file_name() == Some(name)
+            || (text.starts_with("etcd") && !text.starts_with("etcdctl") && !text.starts_with("etcdutl"))
+    };
+    named_so(Path::new(argument)) || fs::read_link(proc.join("exe")).is_ok_and(|exe| named_so(&exe))
+}
+
+/// Whether their path means our directory. In a container the same path is another directory, so the directory itself is
+/// compared, as that process sees it.
+fn same_dir(proc: &Path, theirs: &Path, ours: &Path) -> bool {
+    let absolute = match theirs.is_absolute() {
+        true => theirs.to_owned(),
+        false => fs::read_link(proc.join("cwd")).unwrap_or_default().join(theirs),
+    };
+    let seen = proc.join("root").join(absolute.strip_prefix("/").unwrap_or(&absolute));
+    let identity = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
+    match (identity(&seen), identity(ours)) {
+        (Ok(a), Ok(b)) => a == b,
+        // Removed under it, or not for us to look at: the name is all there is. Else the one is there and the other is not.
+        (Err(a), Err(_)) if a.kind() == std::io::ErrorKind::NotFound => absolute == ours,
+        (Err(a), _) if a.kind() == std::io::ErrorKind::PermissionDenied => absolute == ours,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn the_data_directory_is_read_off_the_command_line() {
+        let of = |line: &str| {
+            let arguments: Vec<_> = line.split(' ').map(str::to_owned).collect();
+            data_dir_of(&arguments).map(str::to_owned)
+        };
+        assert_eq!(of("etcd --data-dir=/a").as_deref(), Some("/a"));
+        assert_eq!(of("etcd -data-dir /a --name x").as_deref(), Some("/a"));
+        assert_eq!(of("etcd --data-dir=/a --data-dir=/b").as_deref(), Some("/b"));
+        assert_eq!(of("etcd --data-dir"), None);
+        assert_eq!(of("etcd --data-dir2=/a --name data-dir=/b"), None);
+        assert_eq!(of(""), None);
+    }
+
+    /// `sleep` under another name stands for programs that are and are not etcd. Named by the program's file.
+    fn pretend(name: &str, folder: &Path, data_dir: &str) -> std::process::Child {
+        let program = folder.join(name);
+        let script = format!("#!/bin/sh\n# {data_dir}\nread -r line\n");
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "read -r line", "sh", &format!("--data-dir={data_dir}")]);
+        std::os::unix::process::CommandExt::arg0(&mut command, &program);
+        command.current_dir(folder).stdin(Stdio::piped()).spawn().unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_an_etcd_on_exactly_this_directory_is_found_and_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = super::super::data_dir::normal(&folder.path().join("data"));
+        let other = folder.path().join("data2");
+        fs::create_dir(&data).unwrap();
+        fs::create_dir(&other).unwrap();
+        let program = Path::new("/usr/bin/etcd");
+        let mut running = [
+            pretend("runner", folder.path(), data.to_str().unwrap()),
+            pretend("etcdctl", folder.path(), data.to_str().unwrap()),
+            pretend("etcd", folder.path(), other.to_str().unwrap()),
+        ];
+        assert!(find(&data, program).is_empty());
+        let mut ours = [pretend("etcd-3.6", folder.path(), data.to_str().unwrap()), pretend("etcd", folder.path(), "data")];
+        let found = find(&data, program);
+        let expected: Vec<_> = ours.iter().map(Pid::from_child).collect();
+        assert!(found.len() == 2 && expected.iter().all(|pid| found.contains(pid)), "{found:?}, {expected:?}");
+        for pid in found {
+            let process = Process::hold(pid, &data, program).unwrap().unwrap();
+            process.end().await.unwrap();
+        }
+        // Nobody has waited for them yet: they are zombies, and do not run.
+        assert!(find(&data, program).is_empty());
+        assert!(Process::hold(expected[0], &data, program).unwrap().is_none());
+        for child in ours.iter_mut().chain(&mut running) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
