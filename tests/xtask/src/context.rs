@@ -4,12 +4,13 @@ use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::{process, setup::protoc};
+use crate::{lock::Lock, process, setup::protoc};
 
 /// Everything that a command of xtask needs to know about this checkout.
 pub(crate) struct Context {
@@ -23,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) guests: PathBuf,
     /// The protobuf compiler that cargo's builds use.
     pub(crate) protoc: PathBuf,
+    /// Held while anything is written to `tools` or `guests`.
+    pub(crate) lock: Lock,
     /// The workspace's crates that build a `cdylib`: the plugins and the Rust test guests.
     pub(crate) rust_guests: Vec<RustGuest>,
     cargo: OsString,
@@ -49,6 +52,7 @@ impl Context {
         Ok(Self {
             protoc: protoc::find(&tools)?,
             guests: target.join("guests"),
+            lock: Lock::new(&tools),
             tools,
             rust_guests: rust_guests(&metadata),
             root,
@@ -69,9 +73,10 @@ impl Context {
         self.root.join(path)
     }
 
-    /// Where a quiet step's output goes.
-    pub(crate) fn log(&self, step: &str) -> PathBuf {
-        self.tools.join("logs").join(format!("{step}.log"))
+    /// Runs a step's command quietly, with its output in `target/tools/logs/<step>.log`; it is killed after `limit`.
+    pub(crate) fn quiet(&self, step: &str, command: &mut Command, limit: Duration) -> Result<()> {
+        let log = self.tools.join("logs").join(format!("{step}.log"));
+        process::quiet(command, self.lock.as_input()?, &log, limit)
     }
 
     /// The Rust guest of that package name.

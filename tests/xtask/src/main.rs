@@ -7,6 +7,7 @@ mod context;
 mod demo;
 mod guests;
 mod lint;
+mod lock;
 mod process;
 mod say;
 mod scratch;

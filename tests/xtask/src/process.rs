@@ -1,4 +1,4 @@
-//! Runs other programs: streamed, quietly with a log, or for their output. None is given a standard input.
+//! Runs other programs: streamed, quietly with a log, or for their output. None is given anything to read.
 //!
 //! Children stay in xtask's process group, so that Ctrl-C on a terminal ends them too.
 
@@ -25,13 +25,14 @@ pub(crate) fn stream(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs it with its output in a file; it is killed after `limit`. Errors name the command and show the log's end.
-pub(crate) fn quiet(command: &mut Command, log: &Path, limit: Duration) -> Result<()> {
+/// Runs it with its output in the file `log` and `stdin` as its input; it is killed after `limit`. Errors name the command
+/// and show the log's end.
+pub(crate) fn quiet(command: &mut Command, stdin: Stdio, log: &Path, limit: Duration) -> Result<()> {
     if let Some(folder) = log.parent() {
         fs::create_dir_all(folder).with_context(|| format!("failed to create {}", folder.display()))?;
     }
     let file = File::create(log).with_context(|| format!("failed to write {}", log.display()))?;
-    command.stdin(Stdio::null()).stderr(file.try_clone()?).stdout(file);
+    command.stdin(stdin).stderr(file.try_clone()?).stdout(file);
     let mut child = command.spawn().with_context(|| format!("failed to start {}", shown(command)))?;
     let deadline = Instant::now() + limit;
     let status = loop {
@@ -96,8 +97,12 @@ mod tests {
     #[test]
     fn a_quiet_failure_shows_the_end_of_its_log() {
         let log = log("fails");
-        let error =
-            quiet(Command::new("sh").args(["-c", "echo first; echo last >&2; exit 3"]), &log, Duration::from_secs(20));
+        let error = quiet(
+            Command::new("sh").args(["-c", "echo first; echo last >&2; exit 3"]),
+            Stdio::null(),
+            &log,
+            Duration::from_secs(20),
+        );
         let error = error.unwrap_err().to_string();
         fs::remove_file(&log).unwrap();
         assert!(error.contains("exit status: 3") && error.contains("first\n    last"), "{error}");
@@ -106,7 +111,8 @@ mod tests {
     #[test]
     fn a_quiet_command_is_stopped_at_its_limit() {
         let (log, start) = (log("hangs"), Instant::now());
-        let error = quiet(Command::new("sleep").arg("60"), &log, Duration::from_millis(50)).unwrap_err().to_string();
+        let error =
+            quiet(Command::new("sleep").arg("60"), Stdio::null(), &log, Duration::from_millis(50)).unwrap_err().to_string();
         fs::remove_file(&log).unwrap();
         assert!(error.contains("`sleep 60` was stopped"), "{error}");
         assert!(start.elapsed() < Duration::from_secs(30));

@@ -14,11 +14,16 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow};
 
-use crate::{context::Context, say};
+use crate::{
+    context::Context,
+    lock::Held,
+    say,
+    scratch::{self, Scratch},
+};
 
 /// Every guest of every language. Needs the whole set-up.
 pub(crate) fn everything(context: &Context) -> Result<()> {
-    prepare(context)?;
+    let _held = begin(context)?;
     say::timed("guests: Rust, JavaScript, Python", || {
         thread::scope(|scope| {
             // cargo keeps to one build at a time; the other tools run beside it.
@@ -33,7 +38,7 @@ pub(crate) fn everything(context: &Context) -> Result<()> {
 
 /// Some of the workspace's plugins, by package name. Needs the Rust guest target only.
 pub(crate) fn plugins(context: &Context, packages: &[&str]) -> Result<()> {
-    prepare(context)?;
+    let _held = begin(context)?;
     rust::build(context, packages)
 }
 
@@ -42,8 +47,12 @@ pub(crate) fn component(context: &Context, name: &str) -> PathBuf {
     context.guests.join(format!("{name}.wasm"))
 }
 
-fn prepare(context: &Context) -> Result<()> {
-    fs::create_dir_all(&context.guests).with_context(|| format!("failed to create {}", context.guests.display()))
+/// Takes the lock and removes what killed runs left.
+fn begin(context: &Context) -> Result<Held<'_>> {
+    fs::create_dir_all(&context.guests).with_context(|| format!("failed to create {}", context.guests.display()))?;
+    let held = context.lock.hold()?;
+    scratch::sweep(&context.guests)?;
+    Ok(held)
 }
 
 /// Puts a built file at its place; whoever maps the old one keeps it. An unchanged file is left alone.
@@ -53,7 +62,8 @@ fn publish(context: &Context, built: &Path, name: &str) -> Result<()> {
     if fs::read(&place).is_ok_and(|there| there == bytes) {
         return Ok(());
     }
-    let unfinished = context.guests.join(format!(".{name}.{}", std::process::id()));
+    let scratch = Scratch::new(&context.guests, &format!("publish-{name}"))?;
+    let unfinished = scratch.path().join(name);
     fs::write(&unfinished, bytes).with_context(|| format!("failed to write {}", unfinished.display()))?;
     fs::rename(&unfinished, &place).with_context(|| format!("failed to write {}", place.display()))
 }

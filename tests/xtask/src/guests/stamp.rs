@@ -5,12 +5,14 @@ use std::{
     fs,
     hash::{Hash as _, Hasher as _},
     path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
 
 use super::{component, entries, publish};
-use crate::{context::Context, process, say, scratch::Scratch};
+use crate::{context::Context, say, scratch::Scratch};
 
 /// A guest that is built by a tool of another language.
 pub(super) struct Guest<'a> {
@@ -23,20 +25,16 @@ pub(super) struct Guest<'a> {
 impl Guest<'_> {
     /// Calls `build` with a scratch folder where the inputs have changed since the last build; it returns the command that
     /// writes `out.wasm` there.
-    pub(super) fn build(&self, context: &Context, build: impl FnOnce(&Path) -> Result<std::process::Command>) -> Result<()> {
+    pub(super) fn build(&self, context: &Context, build: impl FnOnce(&Path) -> Result<Command>) -> Result<()> {
         let stamp = context.guests.join(format!(".{}.inputs", self.name));
         let inputs = self.fingerprint(context)?;
         if component(context, &self.name).is_file() && fs::read_to_string(&stamp).is_ok_and(|there| there == inputs) {
             return Ok(());
         }
         say::timed(&format!("guest {}", self.name), || {
-            let scratch = Scratch::new(&context.guests, &format!("{}-{}", self.name, std::process::id()))?;
+            let scratch = Scratch::new(&context.guests, &self.name)?;
             let mut command = build(scratch.path())?;
-            process::quiet(
-                &mut command,
-                &context.log(&format!("guest-{}", self.name)),
-                std::time::Duration::from_secs(300),
-            )?;
+            context.quiet(&format!("guest-{}", self.name), &mut command, Duration::from_secs(600))?;
             publish(context, &scratch.path().join("out.wasm"), &self.name)?;
             fs::write(&stamp, &inputs).with_context(|| format!("failed to write {}", stamp.display()))
         })

@@ -18,15 +18,17 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// An apt with one suite, in a folder that goes away with it.
-pub(crate) struct PrivateApt {
+pub(crate) struct PrivateApt<'a> {
+    context: &'a Context,
     scratch: Scratch,
     configuration: PathBuf,
-    log: PathBuf,
+    /// The step's name, for the log.
+    step: String,
 }
 
-impl PrivateApt {
+impl<'a> PrivateApt<'a> {
     /// Reads the package lists of `suite`. Errors where the machine has no apt, knows no Debian mirror, or cannot reach it.
-    pub(crate) fn open(context: &Context, suite: &str) -> Result<Self> {
+    pub(crate) fn open(context: &'a Context, suite: &str) -> Result<Self> {
         for tool in ["apt-get", "apt-cache", "dpkg-deb"] {
             if process::on_path(tool).is_none() {
                 bail!("this machine has no {tool}, which Debian's packages need");
@@ -43,8 +45,8 @@ impl PrivateApt {
         fs::write(root.join("state/status"), "")?;
         let configuration = root.join("apt.conf");
         fs::write(&configuration, configuration_text(&root))?;
-        let apt = Self { scratch, configuration, log: context.log(&format!("apt-{suite}")) };
-        process::quiet(apt.command("apt-get").args(["update", "-o", "APT::Update::Error-Mode=any"]), &apt.log, LIMIT)
+        let apt = Self { context, scratch, configuration, step: format!("apt-{suite}") };
+        apt.quiet(apt.command("apt-get").args(["update", "-o", "APT::Update::Error-Mode=any"]))
             .with_context(|| format!("failed to read the package lists of Debian {suite}"))?;
         Ok(apt)
     }
@@ -59,9 +61,9 @@ impl PrivateApt {
     pub(crate) fn unpack(&self, packages: &[&str]) -> Result<PathBuf> {
         let debs = self.scratch.path().join("debs");
         let unpacked = self.scratch.path().join("unpacked");
-        process::quiet(self.command("apt-get").arg("download").args(packages).current_dir(&debs), &self.log, LIMIT)?;
+        self.quiet(self.command("apt-get").arg("download").args(packages).current_dir(&debs))?;
         for deb in fs::read_dir(&debs)? {
-            process::quiet(Command::new("dpkg-deb").arg("-x").arg(deb?.path()).arg(&unpacked), &self.log, LIMIT)?;
+            self.quiet(Command::new("dpkg-deb").arg("-x").arg(deb?.path()).arg(&unpacked))?;
         }
         Ok(unpacked)
     }
@@ -69,6 +71,10 @@ impl PrivateApt {
     /// What is unpacked can be moved out with this folder's own `publish`.
     pub(crate) fn scratch(&self) -> &Scratch {
         &self.scratch
+    }
+
+    fn quiet(&self, command: &mut Command) -> Result<()> {
+        self.context.quiet(&self.step, command, LIMIT)
     }
 
     fn command(&self, tool: &str) -> Command {

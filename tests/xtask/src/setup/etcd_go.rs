@@ -29,7 +29,7 @@ fn obtain(context: &Context, source: &Source) -> Result<()> {
             .arg(scratch.path().join("etcd"))
             .arg(".");
         build.current_dir(context.source(source.name)).env("CGO_ENABLED", "0").env("GOWORK", "off");
-        process::quiet(&mut build, &context.log(&format!("etcd-go-{}", source.line)), LIMIT)?;
+        context.quiet(&format!("etcd-go-{}", source.line), &mut build, LIMIT)?;
         etcd::publish(context, source, &scratch, scratch.path())
     })
 }

@@ -12,15 +12,11 @@ pub(crate) mod protoc;
 pub(crate) mod python;
 pub(crate) mod wasm_target;
 
-use std::{
-    fs::{self, File, TryLockError},
-    path::Path,
-    thread,
-};
+use std::{process::Command, thread, time::Duration};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 
-use crate::{context::Context, process, say, scratch};
+use crate::{context::Context, lock::Held, process, say, scratch};
 
 /// Who cannot do without it.
 #[derive(Clone, Copy, PartialEq)]
@@ -110,7 +106,7 @@ impl Item {
 
 /// Everything that the tests need. Errors only where the set-up itself cannot work; what lacks is in the outcome.
 pub(crate) fn everything(context: &Context) -> Result<Outcome> {
-    let _lock = lock(&context.tools)?;
+    let _held = begin(context)?;
     let items = thread::scope(|scope| {
         let crates = scope.spawn(|| fetch_crates(context));
         let node = scope.spawn(|| node::install(context));
@@ -132,32 +128,23 @@ pub(crate) fn everything(context: &Context) -> Result<Outcome> {
 
 /// What the demo needs: the guest target and one etcd, the newest at hand.
 pub(crate) fn for_demo(context: &Context) -> Result<etcd::Server> {
-    let _lock = lock(&context.tools)?;
+    let _held = begin(context)?;
     if let State::Lacks { why, fix } = wasm_target::guest_target(context).state {
         bail!("{why}\nhint: {fix}");
     }
     etcd::newest(context)
 }
 
-/// Held while anything under `tools` is written; a lock of the operating system, so that it ends with its holder.
-fn lock(tools: &Path) -> Result<File> {
-    fs::create_dir_all(tools).with_context(|| format!("failed to create {}", tools.display()))?;
-    let path = tools.join(".lock");
-    let file = File::create(&path).with_context(|| format!("failed to open {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            say::timed("waiting for another set-up in this target folder", || Ok(file.lock()?))?;
-        }
-        Err(TryLockError::Error(error)) => return Err(error).context("failed to lock the tools' folder"),
-    }
-    scratch::sweep(tools)?;
-    scratch::sweep(&tools.join("etcd"))?;
-    Ok(file)
+/// Takes the lock and removes what killed runs left.
+fn begin(context: &Context) -> Result<Held<'_>> {
+    let held = context.lock.hold()?;
+    scratch::sweep(&context.tools)?;
+    scratch::sweep(&context.tools.join("etcd"))?;
+    Ok(held)
 }
 
 fn protoc_item(context: &Context) -> Item {
-    let state = match process::output(std::process::Command::new(&context.protoc).arg("--version")) {
+    let state = match process::output(Command::new(&context.protoc).arg("--version")) {
         Ok(version) => State::Here(format!("{} ({})", version.trim(), context.protoc.display())),
         Err(error) => State::lacks(&error, "apt-get install protobuf-compiler   # or set PROTOC".to_owned()),
     };
@@ -166,8 +153,7 @@ fn protoc_item(context: &Context) -> Item {
 
 /// Downloads the crates while the cores are at something else. Where it fails, the build says why.
 fn fetch_crates(context: &Context) {
-    let limit = std::time::Duration::from_secs(600);
-    let _ = process::quiet(&mut context.cargo(&["fetch", "--quiet"]), &context.log("cargo-fetch"), limit);
+    let _ = context.quiet("cargo-fetch", &mut context.cargo(&["fetch", "--quiet"]), Duration::from_secs(600));
 }
 
 #[cfg(test)]

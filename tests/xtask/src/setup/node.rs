@@ -48,7 +48,7 @@ fn ensure(context: &Context) -> Result<()> {
         // Both packages carry their binaries: no install script is needed, so none is run.
         npm.args(["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"])
             .current_dir(scratch.path());
-        process::quiet(&mut npm, &context.log("npm"), Duration::from_secs(600))?;
+        context.quiet("npm", &mut npm, Duration::from_secs(600))?;
         scratch.publish(scratch.path(), &place(context))
     })?;
     process::output(command(context, "esbuild").arg("--version")).map(drop)

@@ -48,7 +48,7 @@ fn ensure(context: &Context) -> Result<()> {
         scratch::remove(&folder)?;
         let mut pip = environment(context, &python, &folder)?;
         pip.args(["install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "-r"]).arg(&requirements);
-        process::quiet(&mut pip, &context.log("pip"), LIMIT)?;
+        context.quiet("pip", &mut pip, LIMIT)?;
         process::output(componentize(context).arg("--version"))?;
         fs::write(folder.join(DONE), &wanted).with_context(|| format!("failed to write into {}", folder.display()))
     })
@@ -58,7 +58,7 @@ fn ensure(context: &Context) -> Result<()> {
 /// pip into an environment; there a pip from outside does as well.
 fn environment(context: &Context, python: &Path, folder: &Path) -> Result<Command> {
     let inside = folder.join("bin/python");
-    let whole = process::quiet(Command::new(python).args(["-m", "venv"]).arg(folder), &context.log("venv"), LIMIT);
+    let whole = context.quiet("venv", Command::new(python).args(["-m", "venv"]).arg(folder), LIMIT);
     let Err(refused) = whole else {
         let mut pip = Command::new(inside);
         pip.args(["-m", "pip"]);
@@ -67,7 +67,8 @@ fn environment(context: &Context, python: &Path, folder: &Path) -> Result<Comman
     scratch::remove(folder)?;
     let mut bare = Command::new(python);
     bare.args(["-m", "venv", "--without-pip"]).arg(folder);
-    let outside = process::quiet(&mut bare, &context.log("venv"), LIMIT)
+    let outside = context
+        .quiet("venv", &mut bare, LIMIT)
         .and_then(|()| process::output(Command::new(python).args(["-m", "pip", "--version"])));
     match outside {
         Ok(_) => {

@@ -70,8 +70,8 @@ fn ensure(context: &Context) -> Result<()> {
 fn rustup(context: &Context, target: &str) -> Result<()> {
     let Some(rustup) = process::on_path("rustup") else { bail!("there is no rustup on the PATH") };
     say::timed(&format!("{target}: rustup target add"), || {
-        let log = context.log(&format!("rustup-{target}"));
-        process::quiet(Command::new(rustup).args(["target", "add", target]), &log, Duration::from_secs(180))
+        let mut add = Command::new(rustup);
+        context.quiet(&format!("rustup-{target}"), add.args(["target", "add", target]), Duration::from_secs(180))
     })?;
     if !installed(target)? {
         bail!("rustup added {target} to another toolchain than the one that cargo uses");
@@ -100,7 +100,7 @@ fn build_from_source(context: &Context) -> Result<()> {
 }
 
 /// Builds the library in an empty project and puts it where rustup would have.
-fn build_with(context: &Context, apt: &PrivateApt, version: &str) -> Result<()> {
+fn build_with(context: &Context, apt: &PrivateApt<'_>, version: &str) -> Result<()> {
     let unpacked = apt.unpack(&[&format!("rust-src={version}")])?;
     let sources = fs::read_dir(unpacked.join("usr/src"))?
         .flatten()
@@ -122,7 +122,7 @@ fn build_with(context: &Context, apt: &PrivateApt, version: &str) -> Result<()> 
         .env("RUSTFLAGS", format!("-Cembed-bitcode=yes --remap-path-prefix={}=/rustc-src", sources.display()))
         .env("CARGO_TARGET_DIR", project.join("target"))
         .env("CARGO_PROFILE_RELEASE_DEBUG", "0");
-    process::quiet(&mut cargo, &context.log("build-std"), Duration::from_secs(900))?;
+    context.quiet("build-std", &mut cargo, Duration::from_secs(900))?;
     install(&project.join("target").join(GUEST).join("release/deps"), &library_folder(GUEST)?)
 }
 
