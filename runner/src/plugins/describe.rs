@@ -93,11 +93,14 @@ fn try_start(
     compiled: &Compiled,
     config: PluginConfig,
 ) -> Result<Result<Vec<String>, Refusal>, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(|e| e.to_string())?;
     let sink: Arc<dyn EventSink> = Arc::new(Nobody);
-    let start = || runtime.block_on(load::link_and_instantiate(engine, compiled, &config, &sink));
-    let started = std::thread::scope(|scope| scope.spawn(start).join());
-    started.map(|result| result.map(|(_, missing)| missing)).map_err(|_| "the thread that tried it panicked".to_owned())
+    let start = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(|e| e.to_string())?;
+        let started = runtime.block_on(load::link_and_instantiate(engine, compiled, &config, &sink));
+        Ok(started.map(|(_, missing)| missing))
+    };
+    let ended = std::thread::scope(|scope| scope.spawn(start).join());
+    ended.unwrap_or_else(|_| Err("the thread that tried it panicked".to_owned()))
 }
 
 fn describe(path: PathBuf, compiled: Compiled, missing: Vec<String>, refusals: Vec<Refusal>) -> Description {

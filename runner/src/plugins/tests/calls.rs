@@ -37,7 +37,8 @@ async fn a_trap_is_a_fault_with_the_last_log_lines() {
     // The text lies in the memory that the import was lowered with; the guest below only passes an address.
     let with_text = imports_and_lower
         .replace("(memory (export \"memory\") 1)", "(memory (export \"memory\") 1) (data (i32.const 0) \"about to fall\")");
-    let imports = format!("{with_text} (core func $log-core (canon lower (func $log) (memory $i0 \"memory\")))");
+    let imports =
+        format!("{with_text} (core func $log-core (canon lower (func $log) (memory (core memory $i0 \"memory\"))))");
     let module = r#"(import "host" "log" (func $log (param i32 i32 i32)))"#;
     let body = "(call $log (i32.const 2) (i32.const 0) (i32.const 13)) (unreachable)";
     let fault = call(files.component("falls", &notifier(&imports, lowered, module, body)), &seen).await.0.unwrap_err();

@@ -68,7 +68,7 @@ fn writer(times: u32) -> String {
       (core module $text (memory (export "memory") 1) (data (i32.const 0) "ten bytes\0aand no end"))
       (core instance $text (instantiate $text))
       (alias export $streams "[method]output-stream.blocking-write-and-flush" (func $write))
-      (core func $write-core (canon lower (func $write) (memory $text "memory")))
+      (core func $write-core (canon lower (func $write) (memory (core memory $text "memory"))))
       (alias export $stdout "get-stdout" (func $out)) (core func $out-core (canon lower (func $out)))
       (alias export $stderr "get-stderr" (func $err)) (core func $err-core (canon lower (func $err)))"#;
     let lowered = r#"(export "write" (func $write-core)) (export "out" (func $out-core)) (export "err" (func $err-core))"#;
