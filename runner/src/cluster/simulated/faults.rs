@@ -104,7 +104,8 @@ pub enum Incident {
     RestartNewcomer,
     /// Somebody else adds a learner that never starts.
     RivalAdds,
-    /// Somebody else removes the last member that runner added.
+    /// Somebody else removes the last member that runner added, if it is still a learner: a controller that sweeps
+    /// learners (cluster-api#14197). A voter is left alone, dead or not.
     RivalRemoves,
     /// Somebody else promotes the last member that runner added, if etcd lets them.
     RivalPromotes,

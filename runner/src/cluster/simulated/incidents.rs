@@ -38,7 +38,10 @@ impl State {
                 let url = self.settings.peer_url(&format!("rival-{}", self.tickets));
                 self.rival(Change::Add(vec![url]));
             }
-            Incident::RivalRemoves => self.ours().into_iter().for_each(|id| self.rival(Change::Remove(id))),
+            Incident::RivalRemoves => {
+                let learner = self.ours().filter(|id| self.entry(*id).is_some_and(|e| e.member.learner));
+                learner.into_iter().for_each(|id| self.rival(Change::Remove(id)));
+            }
             Incident::RivalPromotes => self.ours().into_iter().for_each(|id| self.rival(Change::Promote(id))),
             Incident::LockLost => self.lose_lock(),
             Incident::MistakesItself(name, mistaken) => {

@@ -154,6 +154,9 @@ async fn rivals_add_remove_and_promote() {
     sleep(seconds(1)).await;
     simulation.incident(Incident::RivalPromotes);
     assert_eq!(simulation.cluster().promote(&leader, id).await.unwrap_err().reason, Reason::MemberNotLearner);
+    simulation.incident(Incident::CrashNewcomer);
+    simulation.incident(Incident::RivalRemoves);
+    assert!(simulation.members().get(id).unwrap().voter(), "a voter is left alone");
 
     let simulation = Simulation::builder().build();
     let (leader, id) = begin(&simulation, "node-4").await.unwrap();
