@@ -1,2 +1,7 @@
-//! runner
-fn main() {}
+//! The `runner` command: parse, run, exit status. Everything else is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runner::cli::main()
+}

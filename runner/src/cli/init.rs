@@ -1,0 +1,129 @@
+//! `runner init`
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cluster_args::{TrustArgs, pki_failure};
+use super::member_args::MemberArgs;
+use super::state_dir::StateArgs;
+use super::{Ended, Frame, Output, bad_input, signals};
+use crate::cluster::{Cluster, ClusterError};
+use crate::launch::ProcessLauncher;
+use crate::pipeline::{DataDir, Failure, Interrupt, Launcher, MemberSpec, Outcome, Running};
+use crate::report::human;
+
+/// Arguments of `runner init`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    member: MemberArgs,
+    #[command(flatten)]
+    trust: TrustArgs,
+    #[command(flatten)]
+    state: StateArgs,
+    /// Time for the member to serve its first read
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "1m", help_heading = "Limits")]
+    start_timeout: Duration,
+}
+
+pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
+    let say = |text: &str| frame.printer.say(text);
+    let planned = args.member.planned(args.trust.insecure)?;
+    if args.trust.insecure {
+        frame
+            .printer
+            .print_warning("--insecure: no TLS; everybody on the network can read and write everything in this cluster");
+    }
+    let state = args.state.member(&planned.name)?;
+    let pki = (!args.trust.insecure).then(|| args.trust.pki());
+    if let Some(pki) = &pki {
+        if pki.ensure_ca().map_err(|e| pki_failure(&e))? {
+            say(&format!("made a private CA: {}", pki.ca_cert().display()));
+        }
+        for made in pki.issue_node(&planned.node_names()).map_err(|e| pki_failure(&e))? {
+            say(&format!("made {}", made.display()));
+        }
+    }
+    let cluster = args.trust.trust().cluster()?;
+    let launcher = ProcessLauncher::new(args.member.process(pki.as_ref(), state.log_file())?);
+    let before = launcher.data_dir().await?;
+    if let DataDir::Foreign { what } = &before {
+        let path = launcher.data_dir_path();
+        return Err(bad_input(format!("{} holds {what}", path.display())).hint("give another --data-dir, or move it aside"));
+    }
+    launcher.preflight().await.map_err(|e| Failure { outcome: Outcome::BadInput, ..Failure::from(e) })?;
+    let spec = MemberSpec {
+        name: planned.name.clone(),
+        peer_urls: planned.peer_urls.clone(),
+        client_urls: planned.client_urls.clone(),
+        initial_cluster: planned.peer_urls.iter().map(|url| (planned.name.clone(), url.clone())).collect(),
+        existing: false,
+    };
+    let interrupt = signals::listen(frame.printer);
+    let began = tokio::time::Instant::now();
+    launcher.start(&spec).await?;
+    let client = planned.client_urls.first().cloned().unwrap_or_default();
+    if let Err(failure) = serving(&launcher, cluster, &client, args.start_timeout, &interrupt).await {
+        return Err(undo(&launcher, &before, failure).await);
+    }
+    say(&format!("{} serves at {client} after {}", planned.name, human::duration(began.elapsed())));
+    let data = match frame.global.output {
+        Output::Text => format!("{client}\n"),
+        Output::Json => {
+            let value = serde_json::json!({ "name": planned.name, "clientUrls": planned.client_urls, "peerUrls": planned.peer_urls });
+            format!("{value}\n")
+        }
+    };
+    let _ = frame.printer.data(&data);
+    Ok(Outcome::Joined)
+}
+
+/// Waits until the member serves a linearizable read.
+async fn serving(
+    launcher: &ProcessLauncher,
+    cluster: Arc<dyn Cluster>,
+    endpoint: &str,
+    limit: Duration,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    let deadline = tokio::time::Instant::now() + limit;
+    loop {
+        let error: ClusterError = match cluster.linearizable_read(endpoint).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        if let Running::No { log } = launcher.running().await {
+            let last = log.last().map_or("it logged nothing", String::as_str);
+            return Err(Failure::new(Outcome::RolledBack, format!("etcd has stopped: {last}")));
+        }
+        if tokio::time::Instant::now() >= deadline {
+            let limit = humantime::format_duration(limit);
+            return Err(Failure::new(Outcome::TimedOut, format!("the member does not serve after {limit}: {error}")));
+        }
+        tokio::select! {
+            () = interrupt.undo.cancelled() => return Err(Failure::interrupted()),
+            () = tokio::time::sleep(Duration::from_millis(20)) => {}
+        }
+    }
+}
+
+/// Stops what was started, and removes its data where there was none before.
+async fn undo(launcher: &ProcessLauncher, before: &DataDir, mut failure: Failure) -> Failure {
+    let undone = match launcher.stop().await {
+        Ok(()) => match before {
+            DataDir::Absent => launcher.discard_data(true).await,
+            DataDir::Empty => launcher.discard_data(false).await,
+            DataDir::Member { .. } | DataDir::Foreign { .. } | DataDir::Unknown => Ok(()),
+        },
+        Err(error) => Err(error),
+    };
+    match undone {
+        Ok(()) => failure.message.push_str("; undone"),
+        Err(error) => {
+            failure.outcome = Outcome::Stuck;
+            failure.hints.push(format!("the undo failed, too: {}", error.message));
+            failure.hints.extend(error.hints);
+        }
+    }
+    failure
+}

@@ -1,0 +1,166 @@
+//! The member that is to run on this node: its name, its URLs, its data, its etcd.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use super::bad_input;
+use super::cluster_args::{absolute, check_url, host};
+use crate::launch::{ExternalConfig, MemberTls, ProcessConfig};
+use crate::pipeline::Failure;
+use crate::pki::{NodeNames, Pki};
+
+/// The member of this node.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Member")]
+pub(super) struct MemberArgs {
+    /// The member's name [default: this host's name]
+    #[arg(long)]
+    pub(super) name: Option<String>,
+    /// The address at which the other members and clients reach this node
+    #[arg(long, value_name = "IP", required_unless_present_all = ["peer_url", "client_url"])]
+    advertise_address: Option<IpAddr>,
+    /// The peer port, with --advertise-address
+    #[arg(long, value_name = "PORT", default_value_t = 2380)]
+    peer_port: u16,
+    /// The client port, with --advertise-address
+    #[arg(long, value_name = "PORT", default_value_t = 2379)]
+    client_port: u16,
+    /// Where the other members reach this one, instead of --advertise-address and --peer-port
+    #[arg(long, value_name = "URL")]
+    peer_url: Vec<String>,
+    /// Where clients reach this member, instead of --advertise-address and --client-port
+    #[arg(long, value_name = "URL")]
+    client_url: Vec<String>,
+    /// The member's data directory
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/etcd")]
+    data_dir: PathBuf,
+    /// The etcd binary [default: the one on the PATH]
+    #[arg(long, value_name = "FILE", env = "RUNNER_ETCD")]
+    etcd: Option<PathBuf>,
+    /// Where the member shows its metrics, over plain HTTP; on loopback it is seen by this node only
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:2381")]
+    metrics_url: String,
+    /// A further argument for etcd, for example `--etcd-arg=--quota-backend-bytes=8589934592`; may be given several times
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    etcd_arg: Vec<String>,
+}
+
+/// The member, checked.
+#[derive(Clone, Debug)]
+pub(super) struct Planned {
+    pub(super) name: String,
+    pub(super) peer_urls: Vec<String>,
+    pub(super) client_urls: Vec<String>,
+}
+
+impl MemberArgs {
+    /// The name and URLs, checked before anything else happens.
+    pub(super) fn planned(&self, insecure: bool) -> Result<Planned, Failure> {
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => hostname()?,
+        };
+        // etcd separates the entries of --initial-cluster by commas, and name from URL by the first `=`; the name is also the name
+        // of a folder for the run's journal.
+        let usable = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if name.is_empty() || !name.chars().all(usable) || name.starts_with('.') {
+            return Err(bad_input(format!("--name: {name:?} cannot be a member's name"))
+                .hint("use letters, digits, `-`, `_` and `.`, not beginning with a `.`"));
+        }
+        let urls = |given: &[String], port: u16, flag: &str| -> Result<Vec<String>, Failure> {
+            let scheme = if insecure { "http" } else { "https" };
+            let urls = match (given.is_empty(), self.advertise_address) {
+                (true, Some(IpAddr::V6(ip))) => vec![format!("{scheme}://[{ip}]:{port}")],
+                (true, Some(ip)) => vec![format!("{scheme}://{ip}:{port}")],
+                (true, None) => return Err(bad_input(format!("{flag} or --advertise-address is needed"))),
+                (false, _) => given.iter().map(|u| u.trim_end_matches('/').to_owned()).collect(),
+            };
+            urls.iter().try_for_each(|url| check_url(url, flag, insecure))?;
+            match urls.iter().find(|u| host(u).parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified())) {
+                Some(url) => Err(bad_input(format!("{flag}: nobody can reach {url}")).hint("give this node's own address")),
+                None => Ok(urls),
+            }
+        };
+        let peer_urls = urls(&self.peer_url, self.peer_port, "--peer-url")?;
+        let client_urls = urls(&self.client_url, self.client_port, "--client-url")?;
+        if let Some(both) = peer_urls.iter().find(|u| client_urls.contains(u)) {
+            return Err(bad_input(format!("{both} cannot serve both peers and clients")).hint("give two different ports"));
+        }
+        Ok(Planned { name, peer_urls, client_urls })
+    }
+
+    /// The process to start on this node.
+    pub(super) fn process(&self, pki: Option<&Pki>, log_file: PathBuf) -> Result<ProcessConfig, Failure> {
+        let etcd = match &self.etcd {
+            Some(path) => absolute(path.clone()),
+            None => on_path("etcd").ok_or_else(|| {
+                bad_input("there is no etcd on the PATH")
+                    .hint("give it with --etcd, or let somebody else start it: --launcher external")
+            })?,
+        };
+        Ok(ProcessConfig {
+            etcd,
+            data_dir: self.data_dir(),
+            log_file,
+            metrics_url: Some(self.metrics_url.clone()),
+            tls: pki.map(member_tls),
+            extra_args: self.etcd_arg.clone(),
+            ..ProcessConfig::default()
+        })
+    }
+
+    /// What somebody else is to start.
+    pub(super) fn external(&self, pki: Option<&Pki>) -> Result<ExternalConfig, Failure> {
+        if !self.etcd_arg.is_empty() {
+            return Err(bad_input("--etcd-arg is for a member that runner starts itself")
+                .hint("whoever starts it adds its arguments"));
+        }
+        let data_dir = self.data_dir();
+        Ok(ExternalConfig {
+            version: None,
+            local: data_dir.parent().is_some_and(Path::is_dir),
+            data_dir,
+            metrics_url: Some(self.metrics_url.clone()),
+            tls: pki.map(member_tls),
+            ..ExternalConfig::default()
+        })
+    }
+
+    /// The data directory, absolute.
+    pub(super) fn data_dir(&self) -> PathBuf {
+        absolute(self.data_dir.clone())
+    }
+}
+
+impl Planned {
+    /// Whom this node's certificates must name.
+    pub(super) fn node_names(&self) -> NodeNames {
+        let hosts: Vec<&str> = self.peer_urls.iter().chain(&self.client_urls).map(|u| host(u)).collect();
+        let mut names = NodeNames { name: self.name.clone(), ips: Vec::new(), dns: Vec::new() };
+        for host in hosts {
+            match host.parse::<IpAddr>() {
+                Ok(ip) if !names.ips.contains(&ip) => names.ips.push(ip),
+                Err(_) if !names.dns.iter().any(|d| d == host) => names.dns.push(host.to_owned()),
+                _ => {}
+            }
+        }
+        names
+    }
+}
+
+fn member_tls(pki: &Pki) -> MemberTls {
+    let ((server_cert, server_key), (peer_cert, peer_key)) = (pki.server(), pki.peer());
+    MemberTls { ca: pki.ca_cert(), peer_cert, peer_key, server_cert, server_key }
+}
+
+fn hostname() -> Result<String, Failure> {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    // kubeadm lower-cases node names, and etcd members on such nodes carry them.
+    if name.is_empty() { Err(bad_input("this host has no name").hint("give --name")) } else { Ok(name.to_lowercase()) }
+}
+
+/// The first executable of this name on the PATH.
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| Path::is_file(file))
+}

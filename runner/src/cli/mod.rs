@@ -1,0 +1,196 @@
+//! The command line: one file per subcommand, each turns arguments into objects, runs them and prints the result.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::pipeline::{Conclusion, Failure, Outcome};
+use crate::report::{ColorChoice, Printer};
+
+mod check;
+mod cluster_args;
+mod init;
+mod join;
+mod member_args;
+mod output;
+mod plugin;
+mod plugin_args;
+mod resume;
+mod session;
+mod setup;
+mod signals;
+mod state_dir;
+mod status;
+
+/// Joins a node's etcd member to a cluster, the safe way.
+///
+/// Adds it as a learner, starts it, waits until it has caught up, promotes it and verifies it; undoes everything if anything fails
+/// before the promotion. Plugins (WebAssembly components) decide whether the cluster is healthy enough, whether the learner has
+/// caught up enough, and who is told.
+#[derive(Debug, Parser)]
+#[command(name = "runner", version, after_long_help = EXIT_STATUS)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    command: Command,
+
+    #[command(flatten)]
+    global: Global,
+}
+
+/// Options of every subcommand.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Global {
+    /// How results and events are written to stdout; talk goes to stderr.
+    #[arg(long, short, value_enum, default_value_t, global = true)]
+    output: Output,
+    /// When to use colour.
+    #[arg(long, value_enum, default_value_t, global = true)]
+    color: ColorChoice,
+    /// Show more: plugins' debug lines, passing verdicts; twice for runner's own trace.
+    #[arg(long, short, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+}
+
+/// The form of the output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines: one event a line, or one document.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the first member of a new cluster on this node, with a private CA and certificates
+    Init(Box<init::Args>),
+    /// Join this node's member to a cluster: learner, start, sync, promote, verify
+    Join(Box<join::Args>),
+    /// Say whether a join would be accepted now; changes nothing
+    Check(Box<check::Args>),
+    /// Show the cluster's members and this node's unfinished runs
+    Status(status::Args),
+    /// Go on with an interrupted run
+    Resume(resume::Args),
+    /// Undo an interrupted run
+    Rollback(resume::Args),
+    /// Look at plugins
+    #[command(subcommand)]
+    Plugin(plugin::Command),
+}
+
+const EXIT_STATUS: &str = "\
+Exit status:
+    0  done
+    1  a bug in runner
+    2  the arguments or files cannot be used; nothing was changed
+   10  a built-in check refused; the cluster is as it was
+   11  a plugin refused; the cluster is as it was
+   12  a plugin failed to answer; the cluster is as it was
+   13  the cluster could not be reached; it is as it was
+   14  something took too long; undone
+   15  something failed; undone
+   16  stuck: a person is needed, and is told what to do
+  130  interrupted; undone, or resumable, and is told which";
+
+/// Everything that a subcommand needs of the command line's frame.
+struct Frame {
+    global: Global,
+    printer: Printer,
+}
+
+/// How a subcommand ended: an outcome to turn into an exit status.
+type Ended = Result<Outcome, Failure>;
+
+/// Parses the process's arguments, runs the command and returns its exit status.
+///
+/// Errors are printed here, once, to stderr: `error: …` and a line for each hint.
+pub fn main() -> ExitCode {
+    let matches = Cli::command().get_matches();
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let printer = Printer::detect(cli.global.color);
+    trace(cli.global.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            printer.print_error(&format!("cannot start the runtime: {error}"), &[]);
+            return ExitCode::FAILURE;
+        }
+    };
+    let frame = Frame { global: cli.global, printer };
+    let ended = runtime.block_on(cli.command.run(&frame));
+    // Plugins' compilation threads and the like must not hold up the end.
+    runtime.shutdown_background();
+    match ended {
+        Ok(outcome) => ExitCode::from(outcome.exit_status()),
+        Err(failure) => {
+            printer.print_error(&failure.message, &failure.hints);
+            ExitCode::from(failure.outcome.exit_status())
+        }
+    }
+}
+
+impl Command {
+    async fn run(self, frame: &Frame) -> Ended {
+        match self {
+            Self::Init(args) => init::run(*args, frame).await,
+            Self::Join(args) => join::run(*args, frame).await,
+            Self::Check(args) => check::run(*args, frame).await,
+            Self::Status(args) => status::run(args, frame).await,
+            Self::Resume(args) => resume::resume(args, frame).await,
+            Self::Rollback(args) => resume::rollback(args, frame).await,
+            Self::Plugin(command) => plugin::run(command, frame),
+        }
+    }
+}
+
+/// A failure that was already shown by the run's own report needs no second error line.
+fn ended(conclusion: &Conclusion) -> Ended {
+    Ok(conclusion.outcome)
+}
+
+/// Input that cannot be used.
+fn bad_input(message: impl Into<String>) -> Failure {
+    Failure::new(Outcome::BadInput, message)
+}
+
+fn trace(verbose: u8) {
+    let level = if verbose >= 2 { "runner=debug" } else { "warn,etcd_client=error" };
+    let filter = EnvFilter::try_from_env("RUNNER_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_every_exit_status() {
+        for outcome in [
+            Outcome::Joined,
+            Outcome::BadInput,
+            Outcome::CheckRefused,
+            Outcome::PluginRefused,
+            Outcome::PluginFailed,
+            Outcome::Unreachable,
+            Outcome::TimedOut,
+            Outcome::RolledBack,
+            Outcome::Stuck,
+            Outcome::Interrupted,
+        ] {
+            let status = format!("\n{:>5}  ", outcome.exit_status());
+            assert!(EXIT_STATUS.contains(&status), "{outcome} ({}) is not in the help", outcome.exit_status());
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! `runner resume` and `runner rollback`
+
+use super::session::execute_run;
+use super::setup::Setup;
+use super::state_dir::StateArgs;
+use super::{Ended, Frame, bad_input};
+use crate::pipeline::{Failure, JoinPlan, Journal, Operation};
+
+/// Which run.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    state: StateArgs,
+    /// The member whose run it is; needed only where several runs of this node are unfinished
+    #[arg(long)]
+    name: Option<String>,
+}
+
+pub(super) async fn resume(args: Args, frame: &Frame) -> Ended {
+    run(args, Operation::Resume, frame).await
+}
+
+pub(super) async fn rollback(args: Args, frame: &Frame) -> Ended {
+    run(args, Operation::Rollback, frame).await
+}
+
+async fn run(args: Args, operation: Operation, frame: &Frame) -> Ended {
+    let name = match args.name {
+        Some(name) => name,
+        None => only_one(&args.state)?,
+    };
+    let state = args.state.member(&name)?;
+    if !state.journal_path().is_file() {
+        return Err(bad_input(format!("there is no run of {name} in {}", args.state.folder()?.display())));
+    }
+    let journal = state.unfinished_journal()?;
+    let (plan, setup) = read(&journal)?;
+    execute_run(operation, plan, &setup, journal, &state, frame).await
+}
+
+/// The only member with an unfinished run.
+fn only_one(state: &StateArgs) -> Result<String, Failure> {
+    let folder = state.folder()?;
+    let mut unfinished = Vec::new();
+    for name in state.members()? {
+        // A journal that cannot be read is a reason to stop, not to look the other way.
+        let journal = Journal::open(&state.member(&name)?.journal_path()).map_err(|e| bad_input(e.to_string()))?;
+        if journal.state().unfinished() {
+            unfinished.push(name);
+        }
+    }
+    match unfinished.as_slice() {
+        [name] => Ok(name.clone()),
+        [] => Err(bad_input(format!("no run in {} is unfinished", folder.display())).hint("`runner join` starts one")),
+        names => Err(bad_input(format!("several runs are unfinished: {}", names.join(", "))).hint("choose one with --name")),
+    }
+}
+
+fn read(journal: &Journal) -> Result<(JoinPlan, Setup), Failure> {
+    let Some((plan, setup)) = &journal.state().begun else { return Err(bad_input("the journal holds no run")) };
+    let setup = serde_json::from_value(setup.clone())
+        .map_err(|e| bad_input(format!("the journal was written by another version of runner: {e}")))?;
+    Ok((plan.clone(), setup))
+}

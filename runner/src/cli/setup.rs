@@ -1,0 +1,70 @@
+//! What the command builds a run from: kept in the journal, so that `resume` and `rollback` need no arguments.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::cluster_args::Trust;
+use super::plugin_args::ChosenPlugin;
+use crate::cluster::etcd::EtcdLock;
+use crate::event::EventSink;
+use crate::launch::{ExternalConfig, ExternalLauncher, ProcessConfig, ProcessLauncher};
+use crate::pipeline::{Failure, JoinPlan, Launcher, Parts};
+use crate::plugins::Plugins;
+
+/// A run's outside world, as paths and names.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Setup {
+    pub(super) trust: Trust,
+    pub(super) launcher: ChosenLauncher,
+    pub(super) plugins: Vec<ChosenPlugin>,
+    /// Compiled plugins are kept here; none where there is no folder for it.
+    pub(super) plugin_cache: Option<PathBuf>,
+}
+
+/// Who starts the member.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub(super) enum ChosenLauncher {
+    /// This command, as a process of its own.
+    Process(ProcessConfig),
+    /// Somebody else, who is told the flags.
+    External(ExternalConfig),
+}
+
+impl Setup {
+    /// Builds everything. Starts loading the plugins; connects to nothing yet.
+    pub(super) fn parts(
+        &self,
+        plan: &JoinPlan,
+        sink: Arc<dyn EventSink>,
+        announce: impl Fn(String) + Send + Sync + 'static,
+    ) -> Result<Parts, Failure> {
+        let cluster = self.trust.cluster()?;
+        let lock = EtcdLock::new(Arc::clone(&cluster), plan.run.clone(), plan.name.clone());
+        let plugins = self.plugins.iter().map(ChosenPlugin::config).collect();
+        let policy = Plugins::load(plugins, self.plugin_cache.clone(), Arc::clone(&sink));
+        Ok(Parts { cluster, launcher: self.launcher.build(announce), lock: Arc::new(lock), policy: Arc::new(policy), sink })
+    }
+}
+
+impl ChosenLauncher {
+    fn build(&self, announce: impl Fn(String) + Send + Sync + 'static) -> Arc<dyn Launcher> {
+        match self {
+            Self::Process(config) => Arc::new(ProcessLauncher::new(config.clone())),
+            Self::External(config) => Arc::new(ExternalLauncher::new(config.clone(), Box::new(announce))),
+        }
+    }
+}
+
+/// Where compiled plugins are kept: with other caches of the user.
+pub(super) fn plugin_cache() -> Option<PathBuf> {
+    if rustix::process::geteuid().is_root() {
+        return Some(PathBuf::from("/var/cache/runner/plugins"));
+    }
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|p| p.is_absolute()).or_else(home);
+    base.map(|base| base.join("runner/plugins"))
+}

@@ -1,0 +1,109 @@
+//! Where runs keep their journal, log and record on this node.
+
+use std::path::{Path, PathBuf};
+
+use super::bad_input;
+use super::cluster_args::absolute;
+use crate::pipeline::{Failure, Journal, JournalError};
+
+/// The state folder.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "This node")]
+pub(super) struct StateArgs {
+    /// Where runs keep their journal, log and record [default: /var/lib/runner, or ~/.local/state/runner where one is not root]
+    #[arg(long, value_name = "DIR", env = "RUNNER_STATE_DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+/// One member's folder in the state folder.
+#[derive(Clone, Debug)]
+pub(super) struct MemberState {
+    folder: PathBuf,
+}
+
+impl StateArgs {
+    /// The state folder, absolute.
+    pub(super) fn folder(&self) -> Result<PathBuf, Failure> {
+        if let Some(dir) = &self.state_dir {
+            return Ok(absolute(dir.clone()));
+        }
+        if rustix::process::geteuid().is_root() {
+            return Ok(PathBuf::from("/var/lib/runner"));
+        }
+        let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state"));
+        let base = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|p| p.is_absolute()).or_else(home);
+        base.map(|base| base.join("runner"))
+            .ok_or_else(|| bad_input("there is no home folder to keep state in").hint("give --state-dir"))
+    }
+
+    /// The folder of the member of this name.
+    pub(super) fn member(&self, name: &str) -> Result<MemberState, Failure> {
+        Ok(MemberState { folder: self.folder()?.join(name) })
+    }
+
+    /// The members with a journal in the state folder.
+    pub(super) fn members(&self) -> Result<Vec<String>, Failure> {
+        let Ok(entries) = std::fs::read_dir(self.folder()?) else { return Ok(Vec::new()) };
+        let mut names: Vec<String> = entries
+            .flatten()
+            .filter(|e| e.path().join("journal").is_file())
+            .filter_map(|e| e.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+}
+
+impl MemberState {
+    pub(super) fn journal_path(&self) -> PathBuf {
+        self.folder.join("journal")
+    }
+
+    pub(super) fn log_file(&self) -> PathBuf {
+        self.folder.join("etcd.log")
+    }
+
+    pub(super) fn record_file(&self, run: &str) -> PathBuf {
+        self.folder.join(format!("run-{run}.json"))
+    }
+
+    /// Opens the journal for a new run: one that is at its end is kept under its run's id, an unfinished one refuses.
+    pub(super) fn fresh_journal(&self) -> Result<Journal, Failure> {
+        let path = self.journal_path();
+        let journal = open(&path)?;
+        let state = journal.state();
+        let Some((plan, _)) = &state.begun else { return Ok(journal) };
+        if state.unfinished() {
+            return Err(bad_input(format!("an earlier join of {} has not come to its end ({})", plan.name, path.display()))
+                .hint("`runner resume` goes on with it, `runner rollback` undoes it"));
+        }
+        let kept = self.folder.join(format!("journal-{}", plan.run));
+        std::fs::rename(&path, &kept).map_err(|e| bad_input(format!("cannot rename {}: {e}", path.display())))?;
+        drop(journal);
+        open(&path)
+    }
+
+    /// Opens the journal of an unfinished run.
+    pub(super) fn unfinished_journal(&self) -> Result<Journal, Failure> {
+        let journal = open(&self.journal_path())?;
+        if journal.state().unfinished() {
+            return Ok(journal);
+        }
+        Err(bad_input(match (&journal.state().begun, journal.state().finished) {
+            (Some((plan, _)), Some(outcome)) => format!("the run of {} has come to its end: {outcome}", plan.name),
+            _ => format!("{} holds no run", self.journal_path().display()),
+        }))
+    }
+}
+
+fn open(path: &Path) -> Result<Journal, Failure> {
+    Journal::open(path).map_err(|error| {
+        let failure = bad_input(error.to_string());
+        match error {
+            JournalError::Busy { .. } => failure.hint("wait for it to end"),
+            JournalError::Io { .. } => failure.hint("give another --state-dir, or run as root"),
+            JournalError::Damaged { .. } => failure
+                .hint("compare `etcdctl member list` with the readable lines, set right what is left over, then move the file aside"),
+        }
+    })
+}
