@@ -242,20 +242,13 @@ impl State {
         let (index, first, total) = (self.index, self.first_kept(), self.db_size());
         for entry in &mut self.entries {
             let Some(at) = self.nodes.iter().position(|n| n.id() == Some(entry.member.id)) else { continue };
-            if at == leader {
-                let node = &mut self.nodes[at];
-                (node.matched, node.applied, node.size) = (index, index, total);
-                // A leader that has restarted publishes itself like everybody else.
-                node.client_open |= node.published.is_some();
-                entry.match_index = index;
-                continue;
-            }
             if !self.nodes[at].raft() || self.nodes[at].side != self.nodes[leader].side {
                 continue;
             }
             let node = &mut self.nodes[at];
-            // Voters that were never away keep up with the leader, whatever the rates of the catch-up are.
-            if entry.steady && node.matched + self.write_rate * seconds + 16.0 >= index {
+            // The leader itself, and voters that were never away: they keep up whatever the rates of the catch-up are.
+            let keeps_up = entry.steady && node.matched + self.write_rate * seconds + 16.0 >= index;
+            if at == leader || keeps_up {
                 (node.matched, node.applied, node.size) = (index, index, total);
             } else {
                 node.receive(seconds, index, first, total, &self.settings);

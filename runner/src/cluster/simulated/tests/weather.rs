@@ -197,3 +197,23 @@ async fn a_leader_that_restarts_at_once_is_a_follower_at_first() {
     sleep(seconds(3)).await;
     assert!(simulation.leader().is_some() && simulation.quorum_lost() < Duration::from_millis(100));
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_voter_serves_again_after_a_restart_whoever_leads_then() {
+    for voters in [1, 2, 3, 5] {
+        for seed in 0..10 {
+            let simulation = Simulation::builder().voters(voters).seed(seed).build();
+            let names: Vec<_> = (1..=voters).map(|n| simulation.voter(n)).collect();
+            names.iter().for_each(|n| simulation.incident(Incident::Crash(n.clone())));
+            sleep(seconds(20)).await;
+            names.iter().for_each(|n| simulation.incident(Incident::Restart(n.clone())));
+            sleep(seconds(4)).await;
+            for at in simulation.endpoints() {
+                simulation.cluster().linearizable_read(&at).await.unwrap();
+                assert!(simulation.cluster().status(&at).await.unwrap().errors.is_empty());
+            }
+            sleep(seconds(4)).await;
+            join(&simulation, "newcomer").await.unwrap();
+        }
+    }
+}
