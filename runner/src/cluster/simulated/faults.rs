@@ -192,7 +192,9 @@ impl Faults {
     /// A plan of up to three faults and two incidents; the same seed gives the same plan. `voters` are the names of the
     /// cluster's voters.
     ///
-    /// Only what a join must survive is drawn: at most one voter is hurt and comes back, no alarms, nothing is refused for good.
+    /// Only what a join must survive is drawn: voters that are hurt come back, no alarms, nothing is refused for good. A late
+    /// request arrives within 15 s, so up to 5 s after the default deadline of its caller: less than the 7 s for which etcd itself
+    /// may hold a proposal.
     pub fn random(seed: u64, voters: &[String]) -> Self {
         let mut rng = SmallRng::seed_from_u64(seed);
         let mut plan = Self::none();

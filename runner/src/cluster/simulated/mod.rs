@@ -82,9 +82,10 @@ pub enum Moment {
     After,
 }
 
-/// A call that never returns: the runner dies in it. Made by [`Simulation::crash_at`].
-#[derive(Debug)]
+/// A call that never returns: the runner dies in it. Made by [`Simulation::crash_at`], and disarmed when it is dropped.
+#[must_use = "it is disarmed when it is dropped"]
 pub struct CrashPoint {
+    shared: Arc<Shared>,
     reached: Arc<Notify>,
 }
 
@@ -189,12 +190,12 @@ impl Simulation {
         self.shared.with(|s| s.plan(when, incident));
     }
 
-    /// Lets the k-th call of all (from one) never return. Its future is to be dropped once the point is reached; that is the
-    /// runner's death. Machines and everything else live on.
+    /// Lets the k-th call of all (from one) never return, while the point lives. Its future is to be dropped once the point is
+    /// reached; that is the runner's death. Machines and everything else live on.
     pub fn crash_at(&self, k: u64, moment: Moment) -> CrashPoint {
         let reached = Arc::new(Notify::new());
         self.shared.points().push((k, moment, reached.clone()));
-        CrashPoint { reached }
+        CrashPoint { shared: self.shared.clone(), reached }
     }
 
     /// Runs `run` until it ends, or dies in the k-th call; none for the latter.
@@ -318,6 +319,12 @@ impl CrashPoint {
             () = self.reached() => None,
             result = run => Some(result),
         }
+    }
+}
+
+impl Drop for CrashPoint {
+    fn drop(&mut self) {
+        self.shared.points().retain(|(_, _, reached)| !Arc::ptr_eq(reached, &self.reached));
     }
 }
 
