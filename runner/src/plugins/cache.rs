@@ -53,8 +53,8 @@ impl Cache {
 
     /// The compiled form of the component with this digest; none where there is none, or any doubt about it.
     pub(super) fn get(&self, engine: &Engine, component: &[u8; 32]) -> Option<Component> {
-        let code = self.read(&file_name(engine, component)).ok()?;
-        deserialize(engine, &code).ok()
+        let content = self.read(&file_name(engine, component)).ok()?;
+        deserialize(engine, verified(&content)?).ok()
     }
 
     /// Keeps a compiled component, in one step: nobody ever sees half a file.
@@ -70,19 +70,15 @@ impl Cache {
         written
     }
 
+    /// The whole of a file, which is ours alone.
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY | OFlags::NONBLOCK;
         let file = File::from(openat(&self.folder, name, flags, Mode::empty())?);
         ours(&file, FileType::RegularFile)?;
-        let mut content = Vec::new();
+        let size = file.metadata()?.len().min(MAX_SIZE);
+        let mut content = Vec::with_capacity(size as usize + 1);
         file.take(MAX_SIZE).read_to_end(&mut content)?;
-        let damaged = || io::Error::other("not a file of ours, or damaged");
-        let rest = content.strip_prefix(MAGIC).ok_or_else(damaged)?;
-        let (digest, code) = rest.split_at_checked(32).ok_or_else(damaged)?;
-        if Sha256::digest(code).as_slice() != digest {
-            return Err(damaged());
-        }
-        Ok(content.split_off(MAGIC.len() + 32))
+        Ok(content)
     }
 
     fn write(&self, name: &str, code: &[u8]) -> io::Result<()> {
@@ -92,6 +88,12 @@ impl Cache {
         file.write_all(&Sha256::digest(code))?;
         file.write_all(code)
     }
+}
+
+/// The code in a file of ours; none where the file is not one, or damaged.
+fn verified(content: &[u8]) -> Option<&[u8]> {
+    let (digest, code) = content.strip_prefix(MAGIC)?.split_at_checked(32)?;
+    (Sha256::digest(code).as_slice() == digest).then_some(code)
 }
 
 /// Fails unless this is of that type, belongs to us and can be written by nobody else.
@@ -110,7 +112,7 @@ fn ours(file: &File, expected: FileType) -> io::Result<()> {
     Ok(())
 }
 
-/// The file's name: the digest of the component's digest, the engine's settings and the compiler's version.
+/// The file's name: the digest of the component's digest, our own version, and the engine's settings, target and wasmtime version.
 fn file_name(engine: &Engine, component: &[u8; 32]) -> String {
     let mut key = Sha(Sha256::new_with_prefix(component));
     engine.precompile_compatibility_hash().hash(&mut key);

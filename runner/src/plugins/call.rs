@@ -27,8 +27,8 @@ pub(super) struct Callee {
     pub(super) limits: Limits,
     pub(super) settings: Arc<str>,
     pub(super) sink: Arc<dyn EventSink>,
-    /// The component's digest if it imports WASI: the seed of the randomness that it sees.
-    pub(super) wasi_seed: Option<Vec<u8>>,
+    /// What it takes for randomness, if it imports WASI: see [`wasi::random`].
+    pub(super) wasi_random: Option<Vec<u8>>,
 }
 
 /// A fresh instance, to be called once.
@@ -56,9 +56,9 @@ impl Callee {
         let now = clock::now();
         let limits = &self.limits;
         let log = GuestLog::new(&self.name, limits, self.sink.clone());
-        let (world, outputs) = match &self.wasi_seed {
-            Some(seed) => {
-                let (world, outputs) = wasi::empty_world(seed, now, limits, &log);
+        let (world, outputs) = match &self.wasi_random {
+            Some(random) => {
+                let (world, outputs) = wasi::empty_world(random, now, limits, &log);
                 (Some(world), Some(outputs))
             }
             None => (None, None),

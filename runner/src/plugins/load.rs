@@ -17,6 +17,7 @@ use super::roles::{Exports, Role, configuration_role};
 use super::source::{self, Bytes, PluginSource};
 use super::surface::Surface;
 use super::text::{MAX_TEXT, one_line};
+use super::wasi;
 use crate::event::{Event, EventKind, EventSink};
 use crate::pipeline::{FailurePolicy, FaultKind, PolicyError};
 
@@ -119,7 +120,7 @@ pub(super) async fn link_and_instantiate(
             limits: config.limits.clone(),
             settings,
             sink: sink.clone(),
-            wasi_seed: compiled.surface.wasi.then(|| compiled.digest.to_vec()),
+            wasi_random: compiled.surface.wasi.then(|| wasi::random(&compiled.digest)),
         },
         failure_policy: config.failure_policy,
     };

@@ -56,20 +56,18 @@ struct Output {
     line: Arc<Mutex<Vec<u8>>>,
 }
 
-/// An empty world for one call. `seed` decides what the guest takes for randomness: the same plugin sees the same in each call,
-/// so that the same inputs give the same verdict.
-pub(super) fn empty_world(seed: &[u8], now: Timestamp, limits: &Limits, log: &GuestLog) -> (WasiCtx, Outputs) {
+/// An empty world for one call, with `random` for randomness.
+pub(super) fn empty_world(random: &[u8], now: Timestamp, limits: &Limits, log: &GuestLog) -> (WasiCtx, Outputs) {
     let outputs = Outputs::new(limits, log);
     let clock = CallClock { now, start: Instant::now() };
-    let random = random(seed);
     let mut short = [0; 16];
     short.copy_from_slice(&random[..16]);
     let mut builder = WasiCtx::builder();
     builder
         .stdout(outputs.stdout.clone())
         .stderr(outputs.stderr.clone())
-        .secure_random(Deterministic::new(random.clone()))
-        .insecure_random(Deterministic::new(random))
+        .secure_random(Deterministic::new(random.to_vec()))
+        .insecure_random(Deterministic::new(random.to_vec()))
         .insecure_random_seed(u128::from_le_bytes(short))
         .max_random_size(MAX_RANDOM)
         .wall_clock(clock)
@@ -80,8 +78,9 @@ pub(super) fn empty_world(seed: &[u8], now: Timestamp, limits: &Limits, log: &Gu
     (builder.build(), outputs)
 }
 
-/// 4 KiB that look random, and come round again after that.
-fn random(seed: &[u8]) -> Vec<u8> {
+/// What the plugin with this digest takes for randomness: 4 KiB that look random, and come round again after that. The same in
+/// each call, so that the same inputs give the same verdict; a guest has no secrets to make with it.
+pub(super) fn random(seed: &[u8; 32]) -> Vec<u8> {
     (0..128u32).flat_map(|i| Sha256::new().chain_update(seed).chain_update(i.to_le_bytes()).finalize()).collect()
 }
 

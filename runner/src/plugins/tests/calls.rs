@@ -1,5 +1,6 @@
 //! One guarded call: what guests may do, and how each misdeed ends.
 
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -55,25 +56,26 @@ async fn an_endless_loop_ends_by_its_processor_time_and_others_go_on() {
     let plugins = Plugins::load(vec![within(files.component("loops", &plain(LOOP)), limits)], None, seen);
     plugins.ready().await.unwrap();
     // On this runtime's one thread, another task wants to run every millisecond.
-    let neighbour = tokio::spawn(async {
-        let (mut turns, mut worst) = (0, Duration::ZERO);
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_millis(150) {
-            let before = Instant::now();
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            (turns, worst) = (turns + 1, worst.max(before.elapsed()));
+    let turns = Arc::new(AtomicU32::new(0));
+    let neighbour = tokio::spawn({
+        let turns = turns.clone();
+        async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                turns.fetch_add(1, Relaxed);
+            }
         }
-        (turns, worst)
     });
     let started = Instant::now();
     let (result, usage) = notify(&plugins).await.remove(0);
+    neighbour.abort();
     let fault = result.unwrap_err();
     assert_eq!((fault.kind, fault.message.as_str()), (FaultKind::Cpu, "used more than its 200ms of processor time"));
     assert!(usage.cpu >= Duration::from_millis(200) && usage.cpu < Duration::from_millis(400), "{usage:?}");
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
-    let (turns, worst) = neighbour.await.unwrap();
-    eprintln!("beside an endless loop on one thread: {turns} turns in 150 ms, the longest wait {worst:?}");
-    assert!(turns >= 5, "{turns} turns, the longest wait {worst:?}");
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    // 200 ms are at least 40 ticks, however busy the machine is, and each of them lets the neighbour in.
+    let turns = turns.load(Relaxed);
+    assert!(turns >= 10, "{turns} turns");
 }
 
 #[tokio::test]
@@ -127,6 +129,17 @@ async fn a_huge_answer_is_refused_before_it_is_copied() {
       (i32.const 0)";
     let fault = call(files.component("huge", &plain(body)), &seen).await.0.unwrap_err();
     assert_eq!((fault.kind, fault.message.as_str()), (FaultKind::Bytes, "moved more than its 16 MiB to and from the host"));
+}
+
+#[tokio::test]
+async fn handles_of_its_own_making_are_limited_too() {
+    let (files, seen) = (Files::new(), Arc::new(Seen::default()));
+    let imports = "(type $thing (resource (rep i32))) (core func $new-core (canon resource.new $thing))";
+    let lowered = r#"(export "new" (func $new-core))"#;
+    let module = r#"(import "host" "new" (func $new (param i32) (result i32)))"#;
+    let body = "(loop $again (drop (call $new (i32.const 1))) (br $again)) (unreachable)";
+    let fault = call(files.component("hoards", &notifier(imports, lowered, module, body)), &seen).await.0.unwrap_err();
+    assert_eq!((fault.kind, fault.message.as_str()), (FaultKind::Handles, "kept more than its 10000 handles"));
 }
 
 #[tokio::test]

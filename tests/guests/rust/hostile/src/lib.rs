@@ -121,9 +121,9 @@ fn commit(name: &str) {
         },
         "huge-log" => log(Level::Info, &"x".repeat(40 << 20)),
         "escape-log" => log(Level::Info, "one\u{1b}]0;title\u{7}\nrunner: \u{1b}[1mapproved\u{202e}"),
+        // SAFETY: none, and nobody reads it here; the host has to find out.
         "not-utf8" => {
-            let bytes = std::hint::black_box([b'a', 0xff, 0xfe]);
-            // SAFETY: none; the host has to find out.
+            let bytes = std::hint::black_box(vec![b'a', 0xff, 0xfe]);
             log(Level::Info, unsafe { std::str::from_utf8_unchecked(&bytes) });
         }
         other => panic!("no such misdeed: {other}"),
