@@ -1,24 +1,32 @@
-//! The Rust guest built out of habit for WASI: `tests/guests/rust-wasip2/`, a workspace of its own, becomes
-//! `rust-wasip2.wasm`. The one guest that may be left out, and said to be, where rustup cannot provide the target.
+//! Rust guests built out of habit for WASI: `tests/guests/rust-wasip2/<name>/`, each a workspace of its own, becomes
+//! `<name>.wasm`. The one kind of guest that may be left out, and said to be, where rustup cannot provide the target.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
-use super::{component, publish};
+use super::{component, entries, publish, stem};
 use crate::{context::Context, process, say, scratch, setup::wasm_target};
 
-const NAME: &str = "rust-wasip2";
-
-/// Builds it. Without the target an old build is removed, so that nobody tests that by mistake.
+/// Builds those that are there. Without the target old builds are removed, so that nobody tests those by mistake.
 pub(super) fn build(context: &Context) -> Result<()> {
-    let manifest = context.source("tests/guests").join(NAME).join("Cargo.toml");
-    if !wasm_target::installed(wasm_target::WASI)? {
-        say::line(&format!("guest {NAME} is NOT built; fix: rustup target add {}", wasm_target::WASI));
-        return scratch::remove(&component(context, NAME));
+    let there = wasm_target::installed(wasm_target::WASI)?;
+    for folder in entries(&context.source("tests/guests/rust-wasip2")) {
+        let manifest = folder.join("Cargo.toml");
+        if !manifest.is_file() {
+            continue;
+        }
+        let name = stem(&folder);
+        if !there {
+            say::line(&format!("guest {name} is NOT built; fix: rustup target add {}", wasm_target::WASI));
+            scratch::remove(&component(context, &name))?;
+            continue;
+        }
+        let mut cargo = context.cargo(&["build", "--profile", "plugin", "--target", wasm_target::WASI]);
+        // The other guests' profile and target folder, so that what makes the bindings is built once for all workspaces.
+        cargo.args(["--config", "profile.plugin.inherits=\"release\""]).arg("--target-dir").arg(&context.target);
+        process::stream(cargo.arg("--manifest-path").arg(&manifest))?;
+        let built = context.target.join(wasm_target::WASI).join("plugin").join(format!("{}.wasm", name.replace('-', "_")));
+        publish(context, &built, &name)
+            .with_context(|| format!("the crate in {} must be named {name}", folder.display()))?;
     }
-    // In our target folder, so that what builds the bindings is built once for both workspaces.
-    let mut cargo = context.cargo(&["build", "--profile", "plugin", "--target", wasm_target::WASI]);
-    cargo.arg("--manifest-path").arg(&manifest).arg("--target-dir").arg(&context.target);
-    process::stream(&mut cargo)?;
-    let built = context.target.join(wasm_target::WASI).join("plugin").join("rust_wasip2.wasm");
-    publish(context, &built, NAME)
+    Ok(())
 }
