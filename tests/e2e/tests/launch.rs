@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use etcd_client::{Client, ConnectOptions, MemberAddOptions};
+use etcd_client::{Client, MemberAddOptions};
 use runner::launch::{Ended, MemberTls, ProcessConfig, ProcessLauncher};
 use runner::pipeline::{DataDir, Launcher, MemberSpec, Running};
 use runner_harness::{
@@ -132,9 +132,10 @@ async fn a_learner_of_every_minor_joins_over_tls() {
         let pki = cluster.scratch.join("n2/pki");
         write_member(cluster.tls.as_ref().unwrap(), &pki, "n2");
         let Planned { mut config, mut spec } = first(&cluster.scratch, "n2", &etcd);
-        let secure = |urls: &mut Vec<String>| urls.iter_mut().for_each(|url| *url = url.replace("http:", "https:"));
-        [&mut spec.peer_urls, &mut spec.client_urls].map(secure);
-        [&mut config.listen_peer_urls, &mut config.listen_client_urls].map(|urls| urls.as_mut().map(secure));
+        let own_urls = [&mut spec.peer_urls, &mut spec.client_urls];
+        let listen_urls = [&mut config.listen_peer_urls, &mut config.listen_client_urls];
+        let urls = own_urls.into_iter().chain(listen_urls.into_iter().flatten()).flatten();
+        urls.for_each(|url| *url = url.replace("http:", "https:"));
         config.tls = Some(MemberTls {
             ca: pki.join("ca.crt"),
             peer_cert: pki.join("peer.crt"),

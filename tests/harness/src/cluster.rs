@@ -173,7 +173,7 @@ impl RealCluster {
         let start = std::time::Instant::now();
         loop {
             let read = async {
-                let mut client = connect(&[member.client_url.clone()], files.as_ref()).await?;
+                let mut client = connect(std::slice::from_ref(&member.client_url), files.as_ref()).await?;
                 client.get("is-it-there", None).await.map(drop)
             };
             let last = match tokio::time::timeout(Duration::from_secs(5), read).await {
@@ -193,7 +193,10 @@ impl RealCluster {
 
     async fn ask_leader(&self) -> anyhow::Result<usize> {
         for (number, member) in self.members.iter().enumerate() {
-            let Ok(mut client) = connect(&[member.client_url.clone()], self.client_files().as_ref()).await else { continue };
+            let Ok(mut client) = connect(std::slice::from_ref(&member.client_url), self.client_files().as_ref()).await
+            else {
+                continue;
+            };
             let Ok(Ok(status)) = tokio::time::timeout(Duration::from_secs(2), client.status()).await else { continue };
             if status.header().context("a header")?.member_id() == status.leader() {
                 return Ok(number);
