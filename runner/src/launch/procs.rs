@@ -39,7 +39,7 @@ impl Process {
     /// Takes hold of it; none where it is gone or has become another one. Must be called within the runtime.
     pub(super) fn hold(pid: Pid, data_dir: &Path, program: &Path) -> Result<Option<Self>, LaunchError> {
         let cannot = |e: std::io::Error| refuse(format!("cannot watch the member's process {pid}: {e}"), &[]);
-        let handle = match pidfd_open(pid, PidfdFlags::NONBLOCK) {
+        let handle = match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(handle) => handle,
             Err(Errno::SRCH) => return Ok(None),
             Err(error) => return Err(cannot(error.into())),
@@ -166,15 +166,11 @@ mod tests {
         assert_eq!(of(""), None);
     }
 
-    /// `sleep` under another name stands for programs that are and are not etcd. Named by the program's file.
+    /// A shell under another name stands for programs that are and are not etcd.
     fn pretend(name: &str, folder: &Path, data_dir: &str) -> std::process::Child {
-        let program = folder.join(name);
-        let script = format!("#!/bin/sh\n# {data_dir}\nread -r line\n");
-        fs::write(&program, script).unwrap();
-        fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "read -r line", "sh", &format!("--data-dir={data_dir}")]);
-        std::os::unix::process::CommandExt::arg0(&mut command, &program);
+        std::os::unix::process::CommandExt::arg0(&mut command, folder.join(name));
         command.current_dir(folder).stdin(Stdio::piped()).spawn().unwrap()
     }
 
