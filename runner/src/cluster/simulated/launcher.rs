@@ -167,8 +167,7 @@ impl Node {
     pub(super) fn set_data_dir(&mut self, data: DataDir) {
         (self.size, self.matched, self.applied) = (0.0, 0.0, 0.0);
         self.data = match data {
-            // What a launcher cannot see is, in a simulation, not there.
-            DataDir::Absent | DataDir::Unknown => Data::Absent,
+            DataDir::Absent => Data::Absent,
             DataDir::Empty => Data::Empty,
             DataDir::Member { cluster_id, member_id } => Data::Member { cluster_id, id: member_id },
             DataDir::Foreign { what } => Data::Foreign(what),
