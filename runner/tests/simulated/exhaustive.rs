@@ -61,7 +61,7 @@ fn killed_in_every_call_then_rolled_back_twice() {
 
 #[test]
 fn every_undo_is_killed_in_every_call_and_finished_later() {
-    for version in ["3.5.35", "3.7.3"] {
+    for version in VERSIONS {
         let refusing =
             || Faults::none().when(When::Call(Op::Promote, 1), Incident::Refuse(Op::Promote, Reason::PermissionDenied));
         let whole = World::of(version, 3, refusing());
@@ -119,7 +119,7 @@ fn every_mutation_fails_once_or_loses_its_answer() {
 #[test]
 fn every_call_is_refused_for_good_from_every_step_on() {
     let reasons = [Reason::PermissionDenied, Reason::Unreachable, Reason::UnhealthyCluster, Reason::LearnerNotReady];
-    for version in ["3.5.35", "3.6.16"] {
+    for version in VERSIONS {
         for from in [Op::AddLearner, Op::Start, Op::Promote] {
             for op in Op::CLUSTER.iter().chain(Op::LOCK) {
                 for reason in reasons {
@@ -149,13 +149,15 @@ fn the_undo_survives_every_fault_of_its_own() {
         Fault::ConnectionLost,
         Fault::AppliedLate(Duration::from_secs(4)),
     ];
-    for op in [Op::Remove, Op::Stop, Op::DiscardData, Op::Release] {
+    for (version, op) in
+        VERSIONS.into_iter().flat_map(|v| [Op::Remove, Op::Stop, Op::DiscardData, Op::Release].map(|o| (v, o)))
+    {
         for fault in faults {
             let plan = Faults::none()
                 .when(When::Call(Op::Promote, 1), Incident::Refuse(Op::Promote, Reason::PermissionDenied))
                 .at(op, 1, fault);
-            let world = World::of("3.6.16", 3, plan);
-            let context = format!("{op:?} {fault:?}");
+            let world = World::of(version, 3, plan);
+            let context = format!("{version}, {op:?} {fault:?}");
             virtually(async {
                 world.run(Operation::Join).await;
                 if world.unfinished() {
