@@ -59,8 +59,11 @@ impl ChosenLauncher {
     }
 }
 
-/// Where compiled plugins are kept: with other caches of the user.
+/// Where compiled plugins are kept: in `RUNNER_CACHE_DIR`, or with other caches of the user.
 pub(super) fn plugin_cache() -> Option<PathBuf> {
+    if let Some(dir) = std::env::var_os("RUNNER_CACHE_DIR").map(PathBuf::from).filter(|p| p.is_absolute()) {
+        return Some(dir.join("plugins"));
+    }
     if rustix::process::geteuid().is_root() {
         return Some(PathBuf::from("/var/cache/runner/plugins"));
     }

@@ -210,7 +210,7 @@ impl RealCluster {
     }
 }
 
-async fn connect(endpoints: &[String], files: Option<&ClientFiles>) -> Result<Client, etcd_client::Error> {
+pub(crate) async fn connect(endpoints: &[String], files: Option<&ClientFiles>) -> Result<Client, etcd_client::Error> {
     let mut options =
         ConnectOptions::new().with_connect_timeout(Duration::from_secs(2)).with_timeout(Duration::from_secs(10));
     if let Some(files) = files {

@@ -7,6 +7,7 @@ pub use binaries::{EtcdBinary, etcd_versions, every_minor, guest, newest, of_min
 pub use cluster::{ClusterOptions, RealCluster};
 pub use load::{Load, LoadReport};
 pub use member::{RealMember, log_tail};
+pub use node::Node;
 pub use ports::free_port;
 pub use scratch::Scratch;
 pub use spawn::{Finished, Spawned, spawn_runner};
@@ -17,6 +18,7 @@ mod binaries;
 mod cluster;
 mod load;
 mod member;
+mod node;
 mod ports;
 mod scratch;
 mod spawn;
