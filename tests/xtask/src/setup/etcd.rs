@@ -66,21 +66,20 @@ pub(crate) fn obtain_all(context: &Context) -> Result<Vec<Item>> {
     Ok(items(&at_hand(context)?, &failures))
 }
 
-/// The newest server at hand; where there is none, the one that is obtained fastest.
+/// What `RUNNER_ETCD` names, else the newest server at hand; where there is none, the one that is obtained fastest.
 pub(crate) fn newest(context: &Context) -> Result<Server> {
     adopt_given(context)?;
+    if let Some(program) = std::env::var_os(GIVEN_VARIABLE).map(PathBuf::from) {
+        return Ok(Server { version: version(&program)?, program: program.canonicalize()?, source: String::new() });
+    }
     let mut misses = Vec::new();
     // Debian's newest first: seconds, where a build takes more than a minute.
     for source in etcd_debian::SOURCES.iter().rev().chain(etcd_go::SOURCES.iter().rev()) {
-        let there = at_hand(context)?;
-        let given =
-            there.iter().rposition(|server| server.source.starts_with(GIVEN) && std::env::var_os(GIVEN_VARIABLE).is_some());
-        if let Some(server) = given.map_or_else(|| there.len().checked_sub(1), Some) {
-            return there.into_iter().nth(server).context("no etcd");
+        if let Some(newest) = at_hand(context)?.pop() {
+            return Ok(newest);
         }
-        match (source.obtain)(context, source) {
-            Ok(()) => {}
-            Err(error) => misses.push(format!("{}: {error:#}", source.name)),
+        if let Err(error) = (source.obtain)(context, source) {
+            misses.push(format!("{}: {error:#}", source.name));
         }
     }
     at_hand(context)?.pop().with_context(|| {
