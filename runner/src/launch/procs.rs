@@ -3,13 +3,13 @@
 //! There is no file with a process id: it would lie after a reboot, and be missing after a `kill -9` between start and note.
 
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_open, pidfd_send_signal, waitid};
 use tokio::io::unix::AsyncFd;
 
 use super::refuse;
@@ -75,6 +75,12 @@ impl Process {
     pub(super) async fn ended(&self) {
         // The handle becomes readable at the end and stays so. An error cannot come but with the runtime's own end.
         let _ = self.handle.readable().await;
+    }
+
+    /// How it ended, once it has; none where it is not a child of this process, or was waited for already.
+    pub(super) fn status(&self) -> Option<WaitIdStatus> {
+        let which = WaitId::PidFd(self.handle.get_ref().as_fd());
+        waitid(which, WaitIdOptions::EXITED | WaitIdOptions::NOHANG).ok().flatten()
     }
 
     /// Asks it to end, and makes it end if it does not within 10 s.

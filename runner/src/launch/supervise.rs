@@ -1,11 +1,11 @@
 //! Keeping the member in the foreground: for a service manager, a container, or a person who wants to see it end.
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
 
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::procs::Process;
 use super::{ProcessLauncher, refuse};
 use crate::pipeline::LaunchError;
 
@@ -32,25 +32,34 @@ impl ProcessLauncher {
         let mut hang_up = signal(SignalKind::hangup()).map_err(cannot)?;
         let Some(process) = self.process().await? else {
             return match self.reap() {
-                Some(status) => Ok(ended(Some(status))),
+                Some(status) => Ok(ended(status.code(), status.signal())),
                 None => Err(refuse("the member's etcd does not run", &[])),
             };
         };
         loop {
             tokio::select! {
-                () = process.ended() => return Ok(ended(self.reap())),
+                () = process.ended() => return Ok(self.how(&process)),
                 _ = terminate.recv() => process.signal(Signal::TERM)?,
                 _ = interrupt.recv() => process.signal(Signal::INT)?,
                 _ = hang_up.recv() => process.signal(Signal::HUP)?,
             }
         }
     }
+
+    fn how(&self, process: &Process) -> Ended {
+        match (self.reap(), process.status()) {
+            (Some(status), _) => ended(status.code(), status.signal()),
+            // A child of this process, but started through another launcher of the same member.
+            (None, Some(status)) => ended(status.exit_status(), status.terminating_signal()),
+            (None, None) => Ended::Unknown,
+        }
+    }
 }
 
-fn ended(status: Option<ExitStatus>) -> Ended {
-    match status.map(|status| (status.code(), status.signal())) {
-        Some((Some(code), _)) => Ended::Code(code),
-        Some((None, Some(signal))) => Ended::Signal(signal),
-        _ => Ended::Unknown,
+fn ended(code: Option<i32>, signal: Option<i32>) -> Ended {
+    match (code, signal) {
+        (Some(code), _) => Ended::Code(code),
+        (None, Some(signal)) => Ended::Signal(signal),
+        (None, None) => Ended::Unknown,
     }
 }

@@ -285,8 +285,15 @@ async fn a_supervised_member_gets_the_signals_and_its_end_is_told() {
         })
         .await;
     };
-    let (end, ()) = tokio::join!(launcher.supervise(), signals);
+    let another = ProcessLauncher::new(launcher.config().clone());
+    let (end, ()) = tokio::join!(another.supervise(), signals);
     assert_eq!(end.unwrap(), Ended::Signal(15));
+
+    launcher.start(&spec).await.unwrap();
+    ids(&spec, &launcher).await;
+    let kill = async { kill_process(pid_of(&config.data_dir), Signal::KILL).unwrap() };
+    let (end, ()) = tokio::join!(launcher.supervise(), kill);
+    assert_eq!(end.unwrap(), Ended::Signal(9));
 }
 
 /// The test starts itself again with variables that would end etcd, or send it elsewhere.
