@@ -10,4 +10,5 @@ pub mod pipeline;
 pub mod pki;
 pub mod plugins;
 pub mod report;
+pub mod text;
 pub mod tls;

@@ -13,11 +13,12 @@ use super::fault;
 use super::limits::{Hit, Limits};
 use super::log::GuestLog;
 use super::state::Ctx;
-use super::text::{MAX_TEXT, one_line};
+use super::text::MAX_TEXT;
 use super::wasi;
 use crate::clock;
 use crate::event::{EventSink, Usage};
 use crate::pipeline::{Fault, FaultKind};
+use crate::text::one_line;
 
 /// What is needed to call a plugin, of whatever role.
 pub(super) struct Callee {

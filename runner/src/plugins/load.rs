@@ -16,10 +16,11 @@ use super::refusal::Refusal;
 use super::roles::{Exports, Role, configuration_role};
 use super::source::{self, Bytes, PluginSource};
 use super::surface::Surface;
-use super::text::{MAX_TEXT, one_line};
+use super::text::MAX_TEXT;
 use super::wasi;
 use crate::event::{Event, EventKind, EventSink};
 use crate::pipeline::{FailurePolicy, FaultKind, PolicyError};
+use crate::text::one_line;
 
 /// One plugin as it is configured.
 #[derive(Clone, Debug)]

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::limits::Limits;
-use super::text;
 use crate::event::{Event, EventKind, EventSink};
+use crate::text::one_line;
 
 /// Longest line that is shown, in characters; the rest of it is cut.
 const MAX_LINE: usize = 1000;
@@ -68,7 +68,7 @@ impl GuestLog {
 impl Inner {
     fn line(&mut self, level: &'static str, line: &str) {
         // Beyond the budget only the tail is kept up, so that a flood costs little.
-        let text = text::one_line(line, MAX_LINE);
+        let text = one_line(line, MAX_LINE);
         if self.tail.len() == TAIL {
             self.tail.pop_front();
         }

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
 use super::refusal::Refusal;
-use super::text::one_line;
 use crate::pipeline::PolicyError;
+use crate::text::one_line;
 
 /// Largest component file. The largest kind known, Python's, starts at 18 MB.
 pub(super) const MAX_SIZE: u64 = 128 << 20;

@@ -3,7 +3,8 @@
 use crate::plugins::bindings::exports::runner::plugin::configuration::GuestIndices;
 use crate::plugins::call::Guest;
 use crate::plugins::limits::Hit;
-use crate::plugins::text::{MAX_TEXT, one_line};
+use crate::plugins::text::MAX_TEXT;
+use crate::text::one_line;
 
 /// One thing that is wrong with the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use crate::plugins::bindings::exports::runner::plugin::health_check as wit;
 use crate::plugins::call::Guest;
 use crate::plugins::capabilities::facts::{ClusterHandle, NewcomerHandle};
 use crate::plugins::limits::Hit;
-use crate::plugins::text::{MAX_TEXT, one_line};
+use crate::plugins::text::MAX_TEXT;
+use crate::text::one_line;
 
 /// Longest code or member id that is taken over, in characters.
 const MAX_NAME: usize = 80;

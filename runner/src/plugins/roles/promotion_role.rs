@@ -8,7 +8,8 @@ use crate::pipeline::{Sample, Verdict};
 use crate::plugins::bindings::exports::runner::plugin::promotion as wit;
 use crate::plugins::call::Guest;
 use crate::plugins::capabilities::facts::{ClusterHandle, MemberHandle, SamplesHandle};
-use crate::plugins::text::{MAX_TEXT, one_line};
+use crate::plugins::text::MAX_TEXT;
+use crate::text::one_line;
 
 /// Asks for a verdict.
 pub(in crate::plugins) async fn evaluate(
