@@ -171,6 +171,8 @@ impl Node {
             DataDir::Empty => Data::Empty,
             DataDir::Member { cluster_id, member_id } => Data::Member { cluster_id, id: member_id },
             DataDir::Foreign { what } => Data::Foreign(what),
+            // A launcher's lack of sight, which this one does not have: there is something, and it is nobody's.
+            DataDir::Unknown => Data::Foreign("data of an unknown kind".to_owned()),
         };
     }
 }
