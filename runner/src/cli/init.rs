@@ -45,7 +45,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
         }
     }
     let cluster = args.trust.trust().cluster()?;
-    let launcher = ProcessLauncher::new(args.member.process(pki.as_ref(), state.log_file())?);
+    let launcher = ProcessLauncher::new(args.member.process(&planned, pki.as_ref(), state.log_file())?);
     let before = launcher.data_dir().await?;
     if let DataDir::Foreign { what } = &before {
         let path = launcher.data_dir_path();

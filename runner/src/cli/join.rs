@@ -141,7 +141,9 @@ impl JoinArgs {
         // Files that cannot be used are said before anything else is tried.
         trust.cluster()?;
         let launcher = match self.launcher {
-            LauncherKind::Process => ChosenLauncher::Process(self.member.process(pki.as_ref(), state.log_file())?),
+            LauncherKind::Process => {
+                ChosenLauncher::Process(self.member.process(&planned, pki.as_ref(), state.log_file())?)
+            }
             LauncherKind::External => ChosenLauncher::External(self.member.external(pki.as_ref())?),
         };
         let setup = Setup { trust, launcher, plugins: chosen, plugin_cache: plugin_cache() };

@@ -90,7 +90,7 @@ impl MemberArgs {
     }
 
     /// The process to start on this node.
-    pub(super) fn process(&self, pki: Option<&Pki>, log_file: PathBuf) -> Result<ProcessConfig, Failure> {
+    pub(super) fn process(&self, planned: &Planned, pki: Option<&Pki>, log_file: PathBuf) -> Result<ProcessConfig, Failure> {
         let etcd = match &self.etcd {
             Some(path) => absolute(path.clone()),
             None => on_path("etcd").ok_or_else(|| {
@@ -102,6 +102,9 @@ impl MemberArgs {
             etcd,
             data_dir: self.data_dir(),
             log_file,
+            // Named, so that whether they are free is known before the cluster is changed.
+            listen_peer_urls: Some(planned.peer_urls.iter().map(|url| listen(url)).collect()),
+            listen_client_urls: Some(planned.client_urls.iter().map(|url| listen(url)).collect()),
             metrics_url: Some(self.metrics_url.clone()),
             tls: pki.map(member_tls),
             extra_args: self.etcd_arg.clone(),
@@ -145,6 +148,14 @@ impl Planned {
             }
         }
         names
+    }
+}
+
+/// Where to listen for an advertised URL: etcd binds addresses only, so for a host name it is all of them.
+fn listen(url: &str) -> String {
+    match host(url).parse::<IpAddr>() {
+        Ok(_) => url.to_owned(),
+        Err(_) => url.replacen(host(url), "0.0.0.0", 1),
     }
 }
 

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 pub use error::{Class, ClusterError, Reason, Result, advice};
 pub use member::{Member, MemberId, MemberList, quorum};
 pub use status::{Alarm, AlarmKind, MemberMetrics, MemberStatus};
+pub use version::Version;
 pub use view::{MemberView, View};
 
 pub mod etcd;
@@ -13,6 +14,7 @@ pub mod simulated;
 mod error;
 mod member;
 mod status;
+mod version;
 mod view;
 
 /// The calls that runner makes to a cluster, each to one endpoint of the caller's choice.

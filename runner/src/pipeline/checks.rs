@@ -2,9 +2,9 @@
 
 use super::adoption::Standing;
 use super::plan::{JoinPlan, StaleLearner};
-use super::versions::{self, Version};
+use super::versions;
 use super::{Finding, Severity};
-use crate::cluster::{AlarmKind, MemberId, View, advice, quorum};
+use crate::cluster::{AlarmKind, MemberId, Version, View, advice, quorum};
 
 /// Judges one observation. `ours` is the member that this run works on already, if any; `version` the etcd version that the new
 /// member will run, where that is known.
@@ -176,5 +176,5 @@ fn version_findings(view: &View, ours: Option<MemberId>, version: Option<&str>, 
         .filter(|m| Some(m.member.id) != ours)
         .filter_map(|m| Some((m.member.label(), Version::parse(&m.status.as_ref().ok()?.version)?)))
         .collect();
-    findings.extend(versions::judge(&members, version.and_then(Version::parse).as_ref()));
+    findings.extend(versions::judge(&members, version.and_then(Version::parse)));
 }

@@ -15,7 +15,6 @@ pub use policy::{
 };
 pub use run::{Interrupt, Parts};
 pub use step::StepName;
-pub use versions::Version;
 
 pub mod adoption;
 pub mod checks;

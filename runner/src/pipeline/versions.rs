@@ -1,22 +1,13 @@
 //! etcd versions: which may join which, and which are known to be bad for a join.
 
-use std::fmt;
-
 use super::{Finding, Severity};
-
-/// An etcd version, compared by its three numbers; a suffix such as `-rc.0` is kept for display only.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version {
-    /// Major, minor, patch.
-    pub numbers: (u64, u64, u64),
-    text: String,
-}
+use crate::cluster::Version;
 
 /// A defect of released versions that a join would run into.
 struct Trap {
     /// The first and the last bad patch of one minor.
-    minor: (u64, u64),
-    patches: std::ops::RangeInclusive<u64>,
+    line: (u32, u32),
+    patches: std::ops::RangeInclusive<u32>,
     severity: Severity,
     code: &'static str,
     what: &'static str,
@@ -26,7 +17,7 @@ struct Trap {
 /// From etcd's changelogs and issues; each names its issue. Only what a join meets: not every defect of every version.
 const TRAPS: &[Trap] = &[
     Trap {
-        minor: (3, 5),
+        line: (3, 5),
         patches: 1..=19,
         severity: Severity::Warning,
         code: "promotion-not-persisted",
@@ -34,7 +25,7 @@ const TRAPS: &[Trap] = &[
         fixed: "3.5.26",
     },
     Trap {
-        minor: (3, 5),
+        line: (3, 5),
         patches: 20..=23,
         severity: Severity::Warning,
         code: "promotion-inherited",
@@ -42,7 +33,7 @@ const TRAPS: &[Trap] = &[
         fixed: "3.5.26",
     },
     Trap {
-        minor: (3, 6),
+        line: (3, 6),
         patches: 0..=3,
         severity: Severity::Error,
         code: "promotion-replay",
@@ -50,7 +41,7 @@ const TRAPS: &[Trap] = &[
         fixed: "3.6.4",
     },
     Trap {
-        minor: (3, 4),
+        line: (3, 4),
         patches: 0..=15,
         severity: Severity::Error,
         code: "promotion-quorum",
@@ -59,39 +50,17 @@ const TRAPS: &[Trap] = &[
     },
 ];
 
-impl Version {
-    /// Reads `3.5.16`, `v3.5.16` or `3.7.0-rc.1`; none for anything else.
-    pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim().trim_start_matches('v');
-        let plain = text.split(['-', '+']).next()?;
-        let mut parts = plain.split('.').map(|p| p.parse::<u64>().ok());
-        let numbers = (parts.next()??, parts.next()??, parts.next()??);
-        parts.next().is_none().then(|| Self { numbers, text: text.to_owned() })
-    }
-
-    /// Major and minor.
-    pub fn minor(&self) -> (u64, u64) {
-        (self.numbers.0, self.numbers.1)
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
 /// What is to be said of the versions of the cluster's voters and of the newcomer's, where it is known.
 ///
 /// etcd refuses a joiner that is older than the cluster's version, which is the lowest minor of its members (`incompatible with
 /// current running cluster`), and supports one minor of difference.
-pub(super) fn judge(members: &[(String, Version)], newcomer: Option<&Version>) -> Vec<Finding> {
+pub(super) fn judge(members: &[(String, Version)], newcomer: Option<Version>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let everyone = members.iter().map(|(who, v)| (who.as_str(), v)).chain(newcomer.map(|v| ("the new member", v)));
+    let everyone = members.iter().map(|(who, v)| (who.as_str(), *v)).chain(newcomer.map(|v| ("the new member", v)));
     for trap in TRAPS {
         let bad: Vec<String> = everyone
             .clone()
-            .filter(|(_, v)| v.minor() == trap.minor && trap.patches.contains(&v.numbers.2))
+            .filter(|(_, v)| v.line() == trap.line && trap.patches.contains(&v.patch))
             .map(|(who, v)| format!("{who} ({v})"))
             .collect();
         if !bad.is_empty() {
@@ -104,12 +73,12 @@ pub(super) fn judge(members: &[(String, Version)], newcomer: Option<&Version>) -
             });
         }
     }
-    let lowest = members.iter().map(|(_, v)| v.minor()).min();
-    let highest = members.iter().map(|(_, v)| v.minor()).max();
+    let lowest = members.iter().map(|(_, v)| v.line()).min();
+    let highest = members.iter().map(|(_, v)| v.line()).max();
     if let (Some(newcomer), Some(lowest), Some(highest)) = (newcomer, lowest, highest) {
         let (low, high) = (lowest.1, highest.1);
-        let minor = newcomer.minor().1;
-        if newcomer.minor().0 != lowest.0 || minor < low || minor > low + 1 {
+        let minor = newcomer.minor;
+        if newcomer.major != lowest.0 || minor < low || minor > low + 1 {
             findings.push(Finding {
                 severity: Severity::Error,
                 code: "version-skew".to_owned(),
@@ -131,14 +100,7 @@ mod tests {
 
     fn codes(members: &[&str], newcomer: &str) -> Vec<String> {
         let members: Vec<_> = members.iter().map(|v| ("m".to_owned(), Version::parse(v).unwrap())).collect();
-        judge(&members, Version::parse(newcomer).as_ref()).into_iter().map(|f| f.code).collect()
-    }
-
-    #[test]
-    fn versions_are_read() {
-        assert_eq!(Version::parse("v3.7.0-rc.1").unwrap().numbers, (3, 7, 0));
-        assert_eq!(Version::parse("3.5"), None);
-        assert_eq!(Version::parse("3.5.x"), None);
+        judge(&members, Version::parse(newcomer)).into_iter().map(|f| f.code).collect()
     }
 
     #[test]

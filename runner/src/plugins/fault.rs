@@ -6,8 +6,9 @@ use wasmtime_wasi::I32Exit;
 
 use super::limits::{Hit, Limits};
 use super::state::Ctx;
-use super::text::{self, MAX_TEXT, one_line};
+use super::text::{self, MAX_TEXT};
 use crate::pipeline::FaultKind;
+use crate::text::one_line;
 
 /// wasmtime has no types for these two; a test of each would fail if its text changed.
 const HANDLES_EXCEEDED: &str = "store handle limit exceeded";

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::builder::Settings;
-use super::rules::{CatchUp, Version};
+use super::rules::CatchUp;
 use super::state::{Deed, Pending, State};
+use crate::cluster::Version;
 use crate::cluster::{MemberId, MemberMetrics};
 use crate::pipeline::MemberSpec;
 
@@ -68,7 +69,7 @@ impl Node {
     pub(super) fn new(name: &str, version: &str, settings: &Settings) -> Self {
         Self {
             name: name.to_owned(),
-            version: Version::parse(version),
+            version: Version::parse(version).unwrap_or_default(),
             version_text: version.to_owned(),
             peer_urls: vec![settings.peer_url(name)],
             client_urls: vec![settings.client_url(name)],

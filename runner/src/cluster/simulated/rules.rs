@@ -1,14 +1,6 @@
 //! What differs between etcd versions, as far as a joining member meets it.
 
-use crate::cluster::quorum;
-
-/// A version by its numbers; what cannot be parsed counts as zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Version {
-    pub(super) major: u32,
-    pub(super) minor: u32,
-    pub(super) patch: u32,
-}
+use crate::cluster::{Version, quorum};
 
 /// How a member that is behind is caught up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,16 +14,6 @@ pub enum CatchUp {
 }
 
 impl Version {
-    pub(super) fn parse(text: &str) -> Self {
-        let mut numbers = text.split(['.', '-', '+']).map(|part| part.parse().unwrap_or(0));
-        let mut next = || numbers.next().unwrap_or(0);
-        Self { major: next(), minor: next(), patch: next() }
-    }
-
-    pub(super) fn minor(self) -> (u32, u32) {
-        (self.major, self.minor)
-    }
-
     /// Whether a member may be added, by the strict reconfiguration check of the member that is asked, which counts the
     /// `connected` of its `voters` voters (itself included) that have been connected for `HealthInterval` = 5 s.
     ///
@@ -42,7 +24,7 @@ impl Version {
     }
 
     fn counts_quorum(self) -> bool {
-        match self.minor() {
+        match self.line() {
             (3, 5) => self.patch >= 30,
             (3, 6) => self.patch >= 11,
             other => other >= (3, 7),
@@ -61,7 +43,7 @@ impl Version {
     /// 3.4 and 3.5 snapshot every 100,000 entries and keep 5,000 before that. Since 3.6 so little is kept that a member
     /// without data joins by snapshot even on a small cluster (measured with 400 writes).
     pub(super) fn first_kept(self, index: u64) -> u64 {
-        if self.minor() >= (3, 6) {
+        if self.line() >= (3, 6) {
             if index <= 100 { 0 } else { index.saturating_sub(5_000).max(1) }
         } else {
             let snapshot = index / 100_000 * 100_000;
@@ -71,7 +53,7 @@ impl Version {
 
     /// Whether a starting member counts the learners of the cluster that it joins (`ValidateMaxLearnerConfig`, since 3.6).
     pub(super) fn counts_learners_at_bootstrap(self) -> bool {
-        self.minor() >= (3, 6)
+        self.line() >= (3, 6)
     }
 }
 
@@ -98,25 +80,33 @@ mod tests {
         let new = ["3.5.30", "3.5.35", "3.6.11", "3.6.16", "3.7.0", "3.7.3", "3.7.0-rc.1"];
         for (voters, down, all, counted) in matrix {
             for version in old {
-                assert_eq!(Version::parse(version).may_add(voters, voters - down), all, "{version} {voters}-{down}");
+                assert_eq!(
+                    Version::parse(version).unwrap().may_add(voters, voters - down),
+                    all,
+                    "{version} {voters}-{down}"
+                );
             }
             for version in new {
-                assert_eq!(Version::parse(version).may_add(voters, voters - down), counted, "{version} {voters}-{down}");
+                assert_eq!(
+                    Version::parse(version).unwrap().may_add(voters, voters - down),
+                    counted,
+                    "{version} {voters}-{down}"
+                );
             }
         }
     }
 
     #[test]
     fn the_newcomer_counts_as_started_when_it_is_promoted() {
-        assert!(Version::parse("3.5.16").may_promote(1, 1));
-        assert!(!Version::parse("3.4.15").may_promote(1, 1));
-        assert!(!Version::parse("3.5.16").may_promote(3, 1));
+        assert!(Version::parse("3.5.16").unwrap().may_promote(1, 1));
+        assert!(!Version::parse("3.4.15").unwrap().may_promote(1, 1));
+        assert!(!Version::parse("3.5.16").unwrap().may_promote(3, 1));
     }
 
     #[test]
     fn newer_versions_keep_less_log() {
-        assert_eq!(Version::parse("3.5.16").first_kept(99_999), 0);
-        assert_eq!(Version::parse("3.5.16").first_kept(250_000), 195_000);
-        assert!(Version::parse("3.6.13").first_kept(400) > 0);
+        assert_eq!(Version::parse("3.5.16").unwrap().first_kept(99_999), 0);
+        assert_eq!(Version::parse("3.5.16").unwrap().first_kept(250_000), 195_000);
+        assert!(Version::parse("3.6.13").unwrap().first_kept(400) > 0);
     }
 }
