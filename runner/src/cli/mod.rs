@@ -10,6 +10,7 @@ use crate::report::{ColorChoice, Printer};
 
 mod check;
 mod cluster_args;
+mod demo;
 mod init;
 mod join;
 mod member_args;
@@ -77,6 +78,8 @@ enum Command {
     Resume(resume::Args),
     /// Undo an interrupted run
     Rollback(resume::Args),
+    /// Watch a whole join on this machine: a small cluster, three plugins, a client that writes all the time
+    Demo(demo::Args),
     /// Look at plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -145,6 +148,7 @@ impl Command {
             Self::Status(args) => status::run(args, frame).await,
             Self::Resume(args) => resume::resume(args, frame).await,
             Self::Rollback(args) => resume::rollback(args, frame).await,
+            Self::Demo(args) => demo::run(args, frame).await,
             Self::Plugin(command) => plugin::run(command, frame),
         }
     }

@@ -100,7 +100,7 @@ pub trait Launcher: Send + Sync {
     /// a directory that was absent or empty before. Refuses while the member runs.
     async fn discard_data(&self, folder: bool) -> Result<(), LaunchError>;
 
-    /// Bytes in the data directory; zero where there is none.
+    /// Bytes of the database and of incoming snapshots in the data directory; zero where there is none.
     async fn data_size(&self) -> u64;
 
     /// Where the member shows its metrics before its client port is open; none where it does not.

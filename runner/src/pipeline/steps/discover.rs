@@ -48,7 +48,9 @@ impl Reversible for Discover {
         }
         let leader = view.leader_view().map_or_else(|| "none".to_owned(), |m| m.member.label());
         let learners = view.list().learners().count();
-        let learners = if learners == 0 { String::new() } else { format!(", {learners} learner") };
-        Ok(format!("cluster {:x}: {} voters{learners}, leader {leader}", view.cluster_id, view.voters().count()))
+        let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        let learners = if learners == 0 { String::new() } else { format!(", {}", counted(learners, "learner")) };
+        let voters = counted(view.voters().count(), "voter");
+        Ok(format!("cluster {:x}: {voters}{learners}, leader {leader}", view.cluster_id))
     }
 }
