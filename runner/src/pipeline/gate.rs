@@ -26,6 +26,9 @@ pub enum Opinion {
 /// the newest half minute stays complete at the default interval, and a plugin that asks for hours of steadiness has them too.
 const KEPT: usize = 1200;
 
+/// The shortest pause before a sample: that of tokio's timer.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// The samples so far, oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct Window {
@@ -65,15 +68,15 @@ impl Window {
         if !last.reachable {
             return closed("the learner does not answer");
         }
-        let Some(leader) = last.leader else { return closed("there is no leader") };
+        if last.leader.is_none() {
+            return closed("there is no leader");
+        }
         if last.lag() > gate.max_lag {
             return closed(format!("{} entries behind, at most {} allowed", last.lag(), gate.max_lag));
         }
-        let steady = |s: &&Sample| s.reachable && s.lag() <= gate.max_lag && s.leader == Some(leader) && s.term == last.term;
-        let stretch: Vec<&Sample> = self.samples.iter().rev().take_while(steady).collect();
-        let first = stretch.last().copied().unwrap_or(last);
+        let (first, count) = self.stretch(gate).unwrap_or((last, 1));
         let lasted = Duration::try_from(last.at.duration_since(first.at)).unwrap_or_default();
-        if stretch.len() < 3 || lasted < gate.stability {
+        if count < 3 || lasted < gate.stability {
             let seen = lasted.as_millis();
             return closed(format!("steady for {seen} ms, {} ms asked for", gate.stability.as_millis()));
         }
@@ -85,6 +88,23 @@ impl Window {
             ));
         }
         Opinion::Open
+    }
+
+    /// When the next sample is worth taking: after the gate's interval, or as soon as the steady stretch is long enough. With the
+    /// interval alone every join would wait for up to one interval more than it was asked to.
+    pub fn next_sample(&self, gate: &Gate) -> Duration {
+        let Some(((first, _), last)) = self.stretch(gate).zip(self.samples.back()) else { return gate.interval };
+        let lasted = Duration::try_from(last.at.duration_since(first.at)).unwrap_or_default();
+        let left = gate.stability.saturating_sub(lasted);
+        if left.is_zero() { gate.interval } else { left.clamp(SHORTEST.min(gate.interval), gate.interval) }
+    }
+
+    /// The first of the newest samples that are all steady, and how many these are; none where the last is not.
+    fn stretch(&self, gate: &Gate) -> Option<(&Sample, usize)> {
+        let last = self.samples.back()?;
+        let leader = last.leader?;
+        let steady = |s: &&Sample| s.reachable && s.lag() <= gate.max_lag && s.leader == Some(leader) && s.term == last.term;
+        self.samples.iter().rev().take_while(steady).zip(1..).last()
     }
 }
 
@@ -144,6 +164,15 @@ mod tests {
         assert_eq!(reason(&w), "steady for 50 ms, 100 ms asked for");
         w.push(sample(200, 1020, 1020));
         assert_eq!(reason(&w), "open");
+    }
+
+    #[test]
+    fn the_last_sample_comes_as_soon_as_the_stretch_is_long_enough() {
+        let next = |w: &Window| w.next_sample(&gate()).as_millis();
+        assert_eq!(next(&window([])), 50);
+        assert_eq!(next(&window([sample(0, 1000, 1000)])), 50);
+        assert_eq!(next(&window([sample(0, 1000, 1000), sample(58, 1000, 1000)])), 42);
+        assert_eq!(next(&window([sample(0, 1000, 1000), sample(58, 1000, 1000), sample(100, 1000, 1000)])), 50);
     }
 
     #[test]

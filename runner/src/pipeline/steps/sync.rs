@@ -64,7 +64,8 @@ impl Reversible for Sync {
                     watch.check_stall(run, &seen, &reason).await?;
                     let far =
                         lag > run.plan.gate.max_lag.saturating_mul(20) && watch.started.elapsed() > Duration::from_secs(2);
-                    run.pause(if far { FAR_INTERVAL } else { run.plan.gate.interval }).await?;
+                    let near = run.window.next_sample(&run.plan.gate);
+                    run.pause(if far { FAR_INTERVAL } else { near }).await?;
                 }
             }
         }
