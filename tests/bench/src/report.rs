@@ -65,7 +65,8 @@ impl Rows {
         let floor = of(Contender::Floor, |m| Some(m.read));
         let mut rows = Vec::new();
         for who in raw.keys().copied() {
-            let whats: [(&str, fn(&Measured) -> Option<f64>); 3] = [
+            type Read = fn(&Measured) -> Option<f64>;
+            let whats: [(&str, Read); 3] = [
                 ("add to voter", |m| Some(m.voter)),
                 ("add to linearizable read", |m| Some(m.read)),
                 ("whole command, then read", |m| m.command_and_read),
@@ -112,7 +113,9 @@ impl Rows {
                 goals.push(Goal::join(&self.version, what, floor, measured));
             }
         }
-        goals.extend(self.resident_mib.iter().map(|(who, mib)| Goal::resident(&format!("etcd {}: {who}", self.version), *mib)));
+        goals.extend(
+            self.resident_mib.iter().map(|(who, mib)| Goal::resident(&format!("etcd {}: {who}", self.version), *mib)),
+        );
         goals
     }
 }

@@ -21,7 +21,8 @@ pub(crate) fn render(report: &Report) -> String {
 
 fn joins(rows: &Rows, lines: &mut Vec<String>) {
     let stall = if rows.stalls { "; here etcd itself may stall for 7 s after a snapshot" } else { "" };
-    lines.push(format!("etcd {}, one voter to two, TLS, {} MB, {} rounds{stall}", rows.version, rows.megabytes, rows.rounds));
+    lines
+        .push(format!("etcd {}, one voter to two, TLS, {} MB, {} rounds{stall}", rows.version, rows.megabytes, rows.rounds));
     lines.push(format!("  {:NAME$} {:>28}   {:>21}", "", "min / median / max in ms", "by the floor"));
     for row in &rows.rows {
         let ratio = row.by_floor.map(|r| format!("{:.2} / {:.2} / {:.2}", r.min, r.median, r.max)).unwrap_or_default();

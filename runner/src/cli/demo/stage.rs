@@ -133,7 +133,7 @@ impl Stage {
             ProcessLauncher::new(config).stop().await
         });
         let stopped = join_all(stops).await;
-        for error in stopped.into_iter().filter_map(Result::err) {
+        if let Some(error) = stopped.into_iter().find_map(Result::err) {
             let mut failure = Failure { outcome: Outcome::Stuck, ..Failure::from(error) };
             failure.hints.push(format!("its files are still in {}", self.folder().display()));
             let _ = self.folder.keep();
