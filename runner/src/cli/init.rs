@@ -68,10 +68,10 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     }
     say(&format!("{} serves at {client} after {}", planned.name, human::duration(began.elapsed())));
     let data = match frame.global.output {
-        Output::Text => format!("{client}\n"),
+        Output::Text => client,
         Output::Json => {
-            let value = serde_json::json!({ "name": planned.name, "clientUrls": planned.client_urls, "peerUrls": planned.peer_urls });
-            format!("{value}\n")
+            serde_json::json!({ "name": planned.name, "clientUrls": planned.client_urls, "peerUrls": planned.peer_urls })
+                .to_string()
         }
     };
     let _ = frame.printer.data(&data);

@@ -24,6 +24,6 @@ pub(super) fn run(command: Command, frame: &Frame) -> Ended {
         Output::Text => description.to_string(),
         Output::Json => serde_json::to_string_pretty(&description).unwrap_or_default(),
     };
-    let _ = frame.printer.data(&format!("{}\n", shown.trim_end()));
+    let _ = frame.printer.data(shown.trim_end());
     Ok(Outcome::Joined)
 }

@@ -29,7 +29,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
             let mut value = status::json(&view);
             value["unfinishedRuns"] =
                 runs.iter().map(|(name, run)| serde_json::json!({ "member": name, "run": run })).collect();
-            format!("{value:#}\n")
+            format!("{value:#}")
         }
     };
     // A reader that went away is no error of ours.

@@ -48,6 +48,8 @@ pub async fn execute(
     };
     let undoing = journal.state().undo_intended;
     let mut run = Run::new(plan, parts, journal, interrupt.undo.clone());
+    // An earlier runner of this run may have left its key.
+    run.queued = operation != Operation::Join;
     let name = match operation {
         Operation::Join => "join",
         Operation::Resume => "resume",

@@ -57,6 +57,8 @@ pub(super) struct Run {
     /// The last whole observation.
     pub(super) view: Option<Arc<View>>,
     pub(super) window: Window,
+    /// Whether this run may have a key in the queue of joiners.
+    pub(super) queued: bool,
     /// Until when an add whose answer is not known may still take effect.
     pub(super) add_settles: Option<Instant>,
     pub(super) told: Vec<Event>,
@@ -93,6 +95,7 @@ impl Run {
             cancel,
             view: None,
             window: Window::default(),
+            queued: false,
             add_settles,
             told: Vec::new(),
             started: Instant::now(),

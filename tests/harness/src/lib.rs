@@ -11,6 +11,7 @@ pub use node::Node;
 pub use ports::free_port;
 pub use scratch::Scratch;
 pub use spawn::{Finished, Spawned, spawn_runner};
+pub use stage::{SOON, Stage, assert_serves, processes_of};
 pub use tls::{ClientFiles, Tls, TlsFiles, write_ca, write_member};
 pub use wait::eventually;
 
@@ -22,5 +23,6 @@ mod node;
 mod ports;
 mod scratch;
 mod spawn;
+mod stage;
 mod tls;
 mod wait;

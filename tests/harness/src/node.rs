@@ -77,10 +77,17 @@ impl Node {
 
     /// `runner join` for this node, to the cluster behind these endpoints, with its events on stdout.
     pub fn join(&self, endpoints: &[String]) -> Command {
+        let mut command = self.join_for_people(endpoints);
+        command.args(["--output", "json"]);
+        command
+    }
+
+    /// The same with lines for people on stderr.
+    pub fn join_for_people(&self, endpoints: &[String]) -> Command {
         self.joining("join", endpoints)
     }
 
-    /// `runner check` for this node.
+    /// `runner check` for this node, with lines for people on stderr.
     pub fn check(&self, endpoints: &[String]) -> Command {
         self.joining("check", endpoints)
     }
@@ -135,7 +142,7 @@ impl Node {
 
     fn joining(&self, subcommand: &str, endpoints: &[String]) -> Command {
         let mut command = self.with_member(self.with_trust(self.command(subcommand)));
-        command.args(["--output", "json", "--endpoints", &endpoints.join(",")]);
+        command.args(["--endpoints", &endpoints.join(",")]);
         command
     }
 
@@ -145,8 +152,8 @@ impl Node {
         Spawned::start(command)
     }
 
-    /// The runner with this node's state, and nothing of the tester's own environment that would speak for it.
-    fn command(&self, subcommand: &str) -> Command {
+    /// A subcommand of the runner with this node's state, and nothing of the tester's own environment that would speak for it.
+    pub fn command(&self, subcommand: &str) -> Command {
         let mut command = Command::new(runner_bin());
         let ours = |name: &str| ["ETCDCTL_", "ETCD_", "RUNNER_"].iter().any(|prefix| name.starts_with(prefix));
         for (name, _) in std::env::vars_os().filter(|(name, _)| ours(&name.to_string_lossy())) {

@@ -36,6 +36,7 @@ pub(super) async fn acquire(run: &mut Run, step: StepName) -> Result<bool, Failu
     let mut patience = Patience::new(step, run.plan.timeouts.lock);
     let mut troubled = Patience::new(step, run.plan.timeouts.add);
     let mut waited = false;
+    run.queued = true;
     loop {
         run.check_interrupt()?;
         let tried = match run.leader().await {
@@ -70,8 +71,11 @@ pub(super) async fn ensure_held(run: &mut Run, step: StepName) -> Result<(), Fai
     }
 }
 
-/// Gives the lock up; an unreachable cluster lets it expire by itself.
+/// Gives the lock up; an unreachable cluster lets it expire by itself. Asks nothing where it was never asked for.
 pub(in crate::pipeline) async fn release(run: &mut Run) -> Result<(), UndoError> {
+    if !run.queued {
+        return Ok(());
+    }
     let mut patience = Patience::new("lock", run.plan.timeouts.undo);
     loop {
         let released = match run.leader().await {
