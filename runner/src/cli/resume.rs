@@ -44,8 +44,7 @@ fn only_one(state: &StateArgs) -> Result<String, Failure> {
     let mut unfinished = Vec::new();
     for name in state.members()? {
         // A journal that cannot be read is a reason to stop, not to look the other way.
-        let journal = Journal::open(&state.member(&name)?.journal_path()).map_err(|e| bad_input(e.to_string()))?;
-        if journal.state().unfinished() {
+        if state.member(&name)?.journal()?.state().unfinished() {
             unfinished.push(name);
         }
     }

@@ -67,10 +67,15 @@ impl MemberState {
         self.folder.join(format!("run-{run}.json"))
     }
 
+    /// Opens the journal, whatever is in it.
+    pub(super) fn journal(&self) -> Result<Journal, Failure> {
+        open(&self.journal_path())
+    }
+
     /// Opens the journal for a new run: one that is at its end is kept under its run's id, an unfinished one refuses.
     pub(super) fn fresh_journal(&self) -> Result<Journal, Failure> {
         let path = self.journal_path();
-        let journal = open(&path)?;
+        let journal = self.journal()?;
         let state = journal.state();
         let Some((plan, _)) = &state.begun else { return Ok(journal) };
         if state.unfinished() {
@@ -85,7 +90,7 @@ impl MemberState {
 
     /// Opens the journal of an unfinished run.
     pub(super) fn unfinished_journal(&self) -> Result<Journal, Failure> {
-        let journal = open(&self.journal_path())?;
+        let journal = self.journal()?;
         if journal.state().unfinished() {
             return Ok(journal);
         }

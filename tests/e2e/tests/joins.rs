@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use futures::future::join_all;
 use runner_harness::{EtcdBinary, Finished, Load, Node, Scratch, Spawned, Tls, etcd_versions, guest, newest};
 use serde_json::Value;
 
@@ -61,7 +62,10 @@ fn assert_straight(node: &Node, joined: &Finished) {
     assert_eq!(finished, STEPS, "{}", joined.stderr);
     let end = joined.events().pop().expect("events");
     assert_eq!((&end["kind"], &end["outcome"], &end["exitStatus"]), (&"run-finished".into(), &"joined".into(), &0.into()));
-    assert_eq!(node.journal(), STRAIGHT);
+    // etcd before 3.5.30 refuses an add until the last voter has been there for 5 s: the intent is noted at each try.
+    let mut journal = node.journal();
+    journal.dedup();
+    assert_eq!(journal, STRAIGHT);
     let records = node.records();
     assert_eq!(records.len(), 1, "one run, one record");
     assert_eq!(records[0]["outcome"], "joined");
@@ -120,11 +124,9 @@ async fn grow_to_three(etcd: &EtcdBinary, tls: Tls) {
     }
 }
 
-/// One run per version, so that all versions at hand are covered, also those that nobody thought of here.
+/// All versions at hand, side by side: most of their time is etcd's own waiting.
 async fn every_version(tls: Tls) {
-    for etcd in etcd_versions() {
-        grow_to_three(&etcd, tls).await;
-    }
+    join_all(etcd_versions().iter().map(|etcd| grow_to_three(etcd, tls))).await;
 }
 
 #[tokio::test]

@@ -60,8 +60,8 @@ impl Reversible for AddLearner {
                 Err(error) if error.reason == Reason::PeerUrlExists || error.reason == Reason::MemberExists => {
                     patience.wait(run, &error.to_string()).await?;
                 }
-                // An id is made of the peer URLs and the second of the day. The one of this second has been removed, with an earlier
-                // run's member, and can never be used again; the next second's can.
+                // An id is made of the peer URLs and the time in whole seconds (computeMemberID in etcd). This second's was removed
+                // with an earlier run's member and can never be used again; the next second's can.
                 Err(error) if error.reason == Reason::MemberNotFound => {
                     patience.wait(run, "the id that etcd would give the member was removed a moment ago").await?;
                 }

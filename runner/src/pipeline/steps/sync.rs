@@ -158,7 +158,8 @@ async fn ask(run: &mut Run, id: MemberId, watch: &mut Watch) -> Result<Answered,
                     reason: reason.clone(),
                     usage,
                 });
-                return Err(Failure::new(Outcome::PluginRefused, format!("{plugin}: {reason}")));
+                let hint = format!("when that has changed, join again; what {plugin} asks for is in its settings");
+                return Err(Failure::new(Outcome::PluginRefused, format!("{plugin}: {reason}")).hint(hint));
             }
             Err(fault) if answer.failure_policy == FailurePolicy::Ignore => ("ignored", fault.message),
             Err(fault) => {
