@@ -75,7 +75,8 @@ mod tests {
     fn the_run_starts_before_its_plugins_are_loaded() {
         let buffer = Arc::new(Buffer::default());
         let sink = StartFirst { readers: Fanout(vec![buffer.clone()]), early: Mutex::new(Some(Vec::new())) };
-        let log = |message: &str| EventKind::PluginLog { plugin: "p".to_owned(), level: "info", message: message.to_owned() };
+        let log =
+            |message: &str| EventKind::PluginLog { plugin: "p".to_owned(), level: "info", message: message.to_owned() };
         sink.emit(Event::now(log("early")));
         sink.emit(Event::now(EventKind::RunStarted { run: "r".to_owned(), operation: "join", member: "cp-2".to_owned() }));
         sink.emit(Event::now(log("later")));

@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn what_is_under_way_stands_at_the_bottom() {
         let all = screens(fixture::joined(), UNICODE, 100);
-        let waiting = all.iter().rfind(|s| s.contains("before us")).unwrap();
+        let waiting = all.iter().rfind(|s| s.contains(" left)")).unwrap();
         insta::assert_snapshot!(waiting.lines().skip_while(|l| !l.contains("lock")).collect::<Vec<_>>().join("\n"), @r#"
         ⠋ lock            3.0 s  behind the run of cp-4, which has held the lock for 74 s; 1 before us
                                  (4 m 57 s left)
