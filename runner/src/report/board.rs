@@ -24,6 +24,9 @@ const LIVE_LINES: usize = 10;
 /// So many differently worded verdicts of one plugin are told apart within a step; further ones replace the last.
 const SHAPES: usize = 6;
 
+/// A step that took so long and had to wait says for what.
+const LONG: Duration = Duration::from_secs(1);
+
 /// The run as a terminal shows it.
 pub(super) struct Board {
     style: Style,
@@ -40,6 +43,8 @@ struct Running {
     undo: bool,
     began: Timestamp,
     doing: Doing,
+    /// For what it waited last.
+    waited: Option<String>,
     details: Vec<Detail>,
 }
 
@@ -90,6 +95,7 @@ impl Board {
             EventKind::Waiting { reason, left, .. } => {
                 if let Some(running) = &mut self.running {
                     running.doing = Doing::Waiting { reason: reason.clone(), left: *left, since: at };
+                    running.waited = Some(reason.clone());
                 }
             }
             EventKind::SyncProgress(progress) => {
@@ -175,7 +181,7 @@ impl Board {
     /// A step or undo begins. One that never ended (it should not be) is ended first, so that nothing said is lost.
     fn begin(&mut self, name: &'static str, undo: bool, at: Timestamp, width: usize) -> Vec<String> {
         let lost = self.running.take().map(|r| details(&r, self.style, width)).unwrap_or_default();
-        self.running = Some(Running { name, undo, began: at, doing: Doing::Working, details: Vec::new() });
+        self.running = Some(Running { name, undo, began: at, doing: Doing::Working, waited: None, details: Vec::new() });
         self.logs.clear();
         lost
     }
@@ -199,6 +205,10 @@ impl Board {
             })
             .collect();
         if let Some(running) = self.running.take() {
+            if let Some(reason) = running.waited.as_ref().filter(|_| mark == Mark::Good && took >= LONG) {
+                let text = format!("waited: {}", phrases::waiting(reason, None, style));
+                lines.extend(Detail::new(Mark::Note, text).lines(style, width));
+            }
             lines.extend(details(&running, style, width));
         }
         lines.iter_mut().for_each(|l| l.truncate(l.trim_end().len()));
@@ -251,8 +261,16 @@ impl Board {
             _ => Mark::Note,
         };
         let mut lines = sanitize_lines(message, phrases::LOG_LINES).into_iter().map(|l| style.letters(&l));
+        // A message of many lines comes line by line: what follows at once belongs to the same.
+        let last = self.running.as_mut().and_then(|r| r.details.last_mut());
+        if let Some(last) = last.filter(|d| d.mark == mark && d.speaker.as_ref() == Some(&plugin)) {
+            last.more.extend(lines);
+            self.touches += 1;
+            last.touched = self.touches;
+            return Vec::new();
+        }
         let text = format!("{plugin} says: {}", lines.next().unwrap_or_default());
-        self.tell(Detail { more: lines.collect(), ..Detail::new(mark, text) }, width)
+        self.tell(Detail { more: lines.collect(), speaker: Some(plugin), ..Detail::new(mark, text) }, width)
     }
 
     fn verdict(&mut self, plugin: &str, verdict: &str, reason: &str, width: usize) -> Vec<String> {

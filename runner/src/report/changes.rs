@@ -16,6 +16,7 @@ pub fn text(before: &MemberList, after: &MemberList, style: Style) -> String {
     }
     let new = after.members.iter().filter(|m| before.get(m.id).is_none());
     lines.extend(new.map(|m| ('+', m, "added".to_owned())));
+    lines.sort_by_key(|(_, m, _)| (m.name.is_empty(), m.name.clone()));
 
     let name = |m: &Member| if m.name.is_empty() { "(not started)".to_owned() } else { style.clean(&m.name) };
     let names = lines.iter().map(|(_, m, _)| console::measure_text_width(&name(m))).max().unwrap_or_default();

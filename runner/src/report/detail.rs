@@ -10,6 +10,8 @@ pub(super) struct Detail {
     pub(super) more: Vec<String>,
     /// Who said it and how it is worded, where saying it again replaces it.
     pub(super) repeats: Option<(String, String)>,
+    /// The plugin whose own words these are.
+    pub(super) speaker: Option<String>,
     pub(super) times: u64,
     pub(super) touched: u64,
 }
@@ -26,7 +28,7 @@ pub(super) enum Mark {
 
 impl Detail {
     pub(super) fn new(mark: Mark, text: String) -> Self {
-        Self { mark, text, more: Vec::new(), repeats: None, times: 1, touched: 0 }
+        Self { mark, text, more: Vec::new(), repeats: None, speaker: None, times: 1, touched: 0 }
     }
 
     pub(super) fn lines(&self, style: Style, width: usize) -> Vec<String> {

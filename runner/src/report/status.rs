@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::human;
 use super::printer::Style;
 use super::text::{pad, pad_left, wrap};
-use crate::cluster::{AlarmKind, MemberView, View};
+use crate::cluster::{AlarmKind, MemberId, MemberView, View};
 
 /// A column: its heading, whether it holds numbers, and how soon it is left out where there is no room (0 is never).
 const COLUMNS: [(&str, bool, u8); 9] = [
@@ -27,8 +27,11 @@ const NARROWEST: usize = 16;
 /// The table as text: aligned, no wider than `width` (names and endpoints are cut, then columns left out), with what is wrong
 /// below it. Ends without a line break.
 pub fn text(view: &View, style: Style, width: Option<usize>) -> String {
-    let rows: Vec<[String; 9]> = view.members.iter().map(|m| row(view, m, style)).collect();
-    let mut lines = table(&rows, view, style, width);
+    // etcd's own order is by id, which tells a person nothing.
+    let mut members: Vec<&MemberView> = view.members.iter().collect();
+    members.sort_by_key(|m| (m.member.name.is_empty(), &m.member.name));
+    let rows: Vec<[String; 9]> = members.iter().map(|m| row(view, m, style)).collect();
+    let mut lines = table(&rows, &members, view.leader, style, width);
     lines.push(String::new());
     lines.extend(sentences(view, style, width.unwrap_or(usize::MAX)));
     lines.join("\n")
@@ -118,7 +121,13 @@ fn row(view: &View, m: &MemberView, style: Style) -> [String; 9] {
     ]
 }
 
-fn table(rows: &[[String; 9]], view: &View, style: Style, width: Option<usize>) -> Vec<String> {
+fn table(
+    rows: &[[String; 9]],
+    members: &[&MemberView],
+    leader: Option<MemberId>,
+    style: Style,
+    width: Option<usize>,
+) -> Vec<String> {
     let mut widths = COLUMNS.map(|(heading, ..)| heading.len());
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -137,9 +146,9 @@ fn table(rows: &[[String; 9]], view: &View, style: Style, width: Option<usize>) 
     };
     let headings = COLUMNS.map(|(heading, ..)| heading.to_owned());
     let mut lines = vec![line(&headings, &|_, cell| style.dim(cell))];
-    for (row, member) in rows.iter().zip(&view.members) {
+    for (row, member) in rows.iter().zip(members) {
         lines.push(line(row, &|column, cell| match column {
-            0 | 2 if view.leader == Some(member.member.id) => style.bold(cell),
+            0 | 2 if leader == Some(member.member.id) => style.bold(cell),
             2 if member.member.learner => style.cyan(cell),
             3 => match row[3].as_str() {
                 "healthy" => style.green(cell),

@@ -155,6 +155,7 @@ mod tests {
             remedy: upgrade cp-2 to 3.6.4 when the join is done
           ✓ version-window: passes
         ✓ lock            4.0 s  ours after 4.0 s
+          · waited: behind the run of cp-4, which has held the lock for 74 s; 1 before us
         ✓ add-learner     14 ms  8e9e05c52164694d
         ✓ start-member   640 ms  etcd 3.6.4, process 4711
         ✓ sync           11.6 s  103.0 MiB, steady for 2.0 s
@@ -207,6 +208,8 @@ mod tests {
             remedy: upgrade cp-2 to 3.6.4 when the join is done
           ✓ version-window: passes
         ✓ lock            4.0 s  ours after 4.0 s
+          · waited: behind the run of cp-4, which has held the lock
+            for 74 s; 1 before us
         ✓ add-learner     14 ms  8e9e05c52164694d
         ✓ start-member   640 ms  etcd 3.6.4, process 4711
         ✗ sync           11.2 s  steady-sync refuses the promotion
@@ -248,6 +251,7 @@ mod tests {
              remedy: upgrade cp-2 to 3.6.4 when the join is done
           ok version-window: passes
         ok lock            4.0 s  ours after 4.0 s
+          -  waited: behind the run of cp-4, which has held the lock for 74 s; 1 before us
         ok add-learner     14 ms  8e9e05c52164694d
         ok start-member   640 ms  etcd 3.6.4, process 4711
         !! sync         1 m 01 s  no progress for 60 s
@@ -264,7 +268,7 @@ mod tests {
     #[test]
     fn what_is_under_way_stands_at_the_bottom() {
         let all = screens(fixture::joined(), UNICODE, 100);
-        let waiting = all.iter().rfind(|s| s.contains("before us")).unwrap();
+        let waiting = all.iter().rfind(|s| s.contains(" left)")).unwrap();
         insta::assert_snapshot!(waiting.lines().skip_while(|l| !l.contains("lock")).collect::<Vec<_>>().join("\n"), @r#"
         ⠋ lock            3.0 s  behind the run of cp-4, which has held the lock for 74 s; 1 before us
                                  (4 m 57 s left)

@@ -50,9 +50,9 @@ impl Summary {
             let lost = acknowledged - self.found;
             problems.push(format!("{lost} of {acknowledged} acknowledged client writes are not there"));
         }
-        let voters = self.after.voters().count();
-        if voters != self.before.voters().count() + self.joins.len().saturating_sub(1) {
-            problems.push(format!("the cluster has {voters} voters at the end"));
+        let (voters, due) = (self.after.voters().count(), self.before.voters().count() + self.joins.len().saturating_sub(1));
+        if voters != due {
+            problems.push(format!("the cluster does not have {due} voters at the end, but {voters}"));
         }
         problems
     }
@@ -186,15 +186,37 @@ mod tests {
     fn it_fits_a_narrow_terminal() {
         let text = summary(0).text(Style::PLAIN);
         assert!(text.lines().all(|line| line.len() < 80));
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r"
+                               cp-2        cp-3
+        discover             4.0 ms      5.0 ms
+        sync                  1.5 s       2.0 s
+        promote               12 ms           -
+        undo                      -       72 ms
+        in all                1.8 s       2.1 s
+        client writes           700         800
+          failed                  0           0
+          longest pause       31 ms       18 ms
+
+          cp-1  1  voter
+        + cp-2  2  voter    added
+
+        cp-2: joined in 1.8 s, with 100 MB to copy
+        cp-3: refused by steady-sync, rolled back in 72 ms, nothing left of it
+        client: 12,345 writes, 0 failed, longest pause 31 ms
+        ");
         assert_eq!(summary(0).problems(), [""; 0]);
     }
 
     #[test]
     fn nothing_is_glossed_over() {
         let mut bad = summary(2);
+        bad.writes.first_failure = Some("no leader".to_owned());
         bad.found = 12_000;
         bad.after = list(&["cp-1"]);
-        insta::assert_snapshot!(bad.problems().join("\n"), @"");
+        insta::assert_snapshot!(bad.problems().join("\n"), @r"
+        2 of 12347 client writes failed, the first: no leader
+        345 of 12345 acknowledged client writes are not there
+        the cluster does not have 2 voters at the end, but 1
+        ");
     }
 }
