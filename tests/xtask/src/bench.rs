@@ -21,7 +21,10 @@ pub(crate) fn run(context: &Context, arguments: &[String]) -> Result<()> {
     let mut bench = Command::new(programs.join("runner-bench"));
     bench.arg("--runner").arg(programs.join("runner"));
     bench.arg("--plugins").args(PLUGINS.map(|name| guests::component(context, name)));
-    bench.arg(format!("--called={}", ["cargo xtask bench"].into_iter().chain(arguments.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")));
+    bench.arg(format!(
+        "--called={}",
+        ["cargo xtask bench"].into_iter().chain(arguments.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+    ));
     bench.args(arguments);
     Err(bench.exec()).context("failed to start runner-bench")
 }
