@@ -6,7 +6,7 @@ use super::cluster_args::{ClusterArgs, pki_failure};
 use super::member_args::{MemberArgs, Planned};
 use super::plugin_args::PluginArgs;
 use super::session::execute_run;
-use super::setup::{ChosenLauncher, Setup};
+use super::setup::{ChosenLauncher, Setup, plugin_cache};
 use super::state_dir::{MemberState, StateArgs};
 use super::{Ended as CommandEnded, Frame};
 use crate::launch::{Ended, ProcessLauncher};
@@ -146,7 +146,7 @@ impl JoinArgs {
             }
             LauncherKind::External => ChosenLauncher::External(self.member.external(pki.as_ref())?),
         };
-        let setup = Setup { trust, launcher, plugins: chosen, plugin_cache: self.plugins.cache() };
+        let setup = Setup { trust, launcher, plugins: chosen, plugin_cache: plugin_cache() };
         Ok(Prepared { plan: self.plan(planned, endpoints), setup, state })
     }
 

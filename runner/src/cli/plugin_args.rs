@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::bad_input;
 use super::cluster_args::absolute;
-use super::setup::plugin_cache;
 use crate::pipeline::{Failure, FailurePolicy};
 use crate::plugins::{self, Limits, PluginConfig, PluginSource};
 
@@ -25,10 +24,6 @@ pub(super) struct PluginArgs {
     /// What to do when a plugin fails to answer: `fail` (checks, promotion) or `ignore` (notifiers) unless told otherwise
     #[arg(long, value_name = "NAME=POLICY", value_parser = pair)]
     plugin_failure: Vec<(String, String)>,
-    /// The folder where compiled plugins are kept, private to this user [default: /var/cache/runner/plugins as root, else
-    /// ~/.cache/runner/plugins]
-    #[arg(long, value_name = "DIR", env = "RUNNER_PLUGIN_CACHE")]
-    plugin_cache: Option<PathBuf>,
 }
 
 /// One plugin, as kept in the journal.
@@ -42,11 +37,6 @@ pub(super) struct ChosenPlugin {
 }
 
 impl PluginArgs {
-    /// Where compiled plugins are kept; none where there is no folder for it.
-    pub(super) fn cache(&self) -> Option<PathBuf> {
-        self.plugin_cache.clone().map(absolute).or_else(plugin_cache)
-    }
-
     /// Finds the files and reads the settings. Loads nothing.
     pub(super) fn chosen(&self) -> Result<Vec<ChosenPlugin>, Failure> {
         let paths = plugins::find(&self.plugins)?;

@@ -53,7 +53,11 @@ impl Setup {
 impl ChosenLauncher {
     fn build(&self, announce: impl Fn(String) + Send + Sync + 'static) -> Arc<dyn Launcher> {
         match self {
-            Self::Process(config) => Arc::new(ProcessLauncher::new(config.clone())),
+            Self::Process(config) => {
+                let launcher = Arc::new(ProcessLauncher::new(config.clone()));
+                launcher.ask_version_early();
+                launcher
+            }
             Self::External(config) => Arc::new(ExternalLauncher::new(config.clone(), Box::new(announce))),
         }
     }

@@ -4,10 +4,11 @@ use std::env;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use process_wrap::std::{ChildWrapper, CommandWrap, ProcessSession};
+use tokio::sync::OnceCell;
 
 use super::flags::{self, Wiring};
 use super::procs::{self, Process};
@@ -23,7 +24,7 @@ const LAST_WORDS: usize = 20;
 /// It does not restart a member that ends, and does not start one when the node boots: that is a service manager's work.
 pub struct ProcessLauncher {
     config: ProcessConfig,
-    version: OnceLock<EtcdVersion>,
+    version: OnceCell<EtcdVersion>,
     child: Mutex<OurChild>,
     starting: tokio::sync::Mutex<()>,
 }
@@ -45,7 +46,14 @@ impl ProcessLauncher {
             let files = [&mut tls.ca, &mut tls.peer_cert, &mut tls.peer_key, &mut tls.server_cert, &mut tls.server_key];
             files.into_iter().for_each(|file| *file = data_dir::normal(file));
         }
-        Self { config, version: OnceLock::new(), child: Mutex::default(), starting: tokio::sync::Mutex::default() }
+        Self { config, version: OnceCell::new(), child: Mutex::default(), starting: tokio::sync::Mutex::default() }
+    }
+
+    /// Begins to ask the program for its version, beside whatever the caller does next: that takes some 30 ms, and every join needs
+    /// the answer. What goes wrong is said when it is needed. Must be called in a tokio runtime.
+    pub fn ask_version_early(self: &Arc<Self>) {
+        let launcher = Arc::clone(self);
+        tokio::spawn(async move { launcher.known_version().await.map(drop) });
     }
 
     /// What it was made from, with absolute paths: for the journal.
@@ -80,12 +88,9 @@ impl ProcessLauncher {
     }
 
     async fn known_version(&self) -> Result<EtcdVersion, LaunchError> {
-        if let Some(version) = self.version.get() {
-            return Ok(version.clone());
-        }
         let program = self.config.etcd.clone();
-        let version = blocking(move || version::probe(&program)).await?;
-        Ok(self.version.get_or_init(|| version).clone())
+        let probe = async || blocking(move || version::probe(&program)).await;
+        self.version.get_or_try_init(probe).await.cloned()
     }
 
     fn command(&self, spec: &MemberSpec, version: &EtcdVersion) -> Result<Command, LaunchError> {
@@ -156,12 +161,13 @@ impl Launcher for ProcessLauncher {
     }
 
     fn version(&self) -> Option<String> {
-        if self.version.get().is_none()
-            && let Ok(version) = version::probe(&self.config.etcd)
-        {
-            let _ = self.version.set(version);
+        if let Some(version) = self.version.get() {
+            return Some(version.to_string());
         }
-        self.version.get().map(EtcdVersion::to_string)
+        let version = version::probe(&self.config.etcd).ok()?;
+        let text = version.to_string();
+        let _ = self.version.set(version);
+        Some(text)
     }
 
     async fn data_dir(&self) -> Result<DataDir, LaunchError> {

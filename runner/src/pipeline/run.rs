@@ -209,7 +209,9 @@ impl Patience {
             run.emit(EventKind::Waiting { step: self.step, reason: reason.to_owned(), left });
         }
         let pause = self.delay.min(self.deadline - now);
-        self.delay = (self.delay * 3 / 2).min(LONGEST_DELAY);
+        // In proportion to what was waited already: whatever comes is met at most an eighth late.
+        let waited = self.limit - (self.deadline - now) + pause;
+        self.delay = (waited / 8).clamp(FIRST_DELAY, LONGEST_DELAY);
         run.pause(pause).await
     }
 

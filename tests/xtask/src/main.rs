@@ -3,6 +3,7 @@
 //! Every command does its own set-up, says what it does and how long it took, and leaves everything it obtains under
 //! cargo's target folder: nothing is installed into the system, apart from rustup's own guest target.
 
+mod bench;
 mod context;
 mod demo;
 mod guests;
@@ -38,6 +39,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         cargo_test: Vec<String>,
     },
+    /// Measure joins beside the bare floor and kubeadm's waits, and plugin calls beside exec hooks, with an optimised build.
+    Bench {
+        /// Passed on to `runner-bench`, for example `--rounds 5 --megabytes 100 --json FILE`; `--help` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Check formatting, clippy, documentation and the tools' lock files.
     Lint,
     /// Obtain everything that the tests need, and list what is there.
@@ -63,6 +70,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Demo(arguments) => demo::run(&context, &arguments),
         Command::Test { cargo_test } => test::run(&context, &cargo_test),
+        Command::Bench { arguments } => bench::run(&context, &arguments),
         Command::Lint => lint::run(&context),
         Command::Setup => setup::everything(&context)?.require_all(),
         Command::Guests => {

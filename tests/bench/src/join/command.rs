@@ -54,7 +54,7 @@ fn arguments(site: &Site, bench: &Bench, cache: &Path) -> Command {
     command.arg("--data-dir").arg(&newcomer.data_dir);
     command.arg("--state-dir").arg(site.cluster.scratch.join("state"));
     command.arg("--etcd").arg(&newcomer.binary.path);
-    command.arg("--plugin-cache").arg(cache);
+    command.env("RUNNER_CACHE_DIR", cache);
     command.arg("--plugins").args(&bench.plugins);
     command
 }

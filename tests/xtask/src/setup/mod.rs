@@ -135,6 +135,21 @@ pub(crate) fn for_demo(context: &Context) -> Result<etcd::Server> {
     etcd::newest(context)
 }
 
+/// What the measurements need: the guest target and an etcd of every release line, as far as they can be had here; those at hand
+/// are measured.
+pub(crate) fn for_bench(context: &Context) -> Result<()> {
+    let _held = begin(context)?;
+    if let State::Lacks { why, fix } = wasm_target::guest_target(context).state {
+        bail!("{why}\nhint: {fix}");
+    }
+    let servers = Outcome(etcd::obtain_all(context)?);
+    say::plain(&servers.table());
+    if servers.0.iter().all(Item::is_needed_and_lacks) {
+        bail!("there is no etcd to measure; the table above says why and what to type");
+    }
+    Ok(())
+}
+
 /// Takes the lock and removes what killed runs left.
 fn begin(context: &Context) -> Result<Held<'_>> {
     let held = context.lock.hold()?;
