@@ -27,6 +27,9 @@ const SHAPES: usize = 6;
 /// A step that took so long and had to wait says for what.
 const LONG: Duration = Duration::from_secs(1);
 
+/// While a progress bar is shown, a reason for waiting stands below it for so long after it was last given.
+const RECENT: Duration = Duration::from_secs(2);
+
 /// The run as a terminal shows it.
 pub(super) struct Board {
     style: Style,
@@ -44,7 +47,7 @@ struct Running {
     began: Timestamp,
     doing: Doing,
     /// For what it waited last.
-    waited: Option<String>,
+    waited: Option<(String, Timestamp)>,
     details: Vec<Detail>,
 }
 
@@ -94,8 +97,11 @@ impl Board {
             EventKind::Undoing { step } => return self.begin(step, true, at, width),
             EventKind::Waiting { reason, left, .. } => {
                 if let Some(running) = &mut self.running {
-                    running.doing = Doing::Waiting { reason: reason.clone(), left: *left, since: at };
-                    running.waited = Some(reason.clone());
+                    // A progress bar stays: the reason stands below it.
+                    if !matches!(running.doing, Doing::Syncing(_)) {
+                        running.doing = Doing::Waiting { reason: reason.clone(), left: *left, since: at };
+                    }
+                    running.waited = Some((reason.clone(), at));
                 }
             }
             EventKind::SyncProgress(progress) => {
@@ -152,7 +158,13 @@ impl Board {
                 let text = format!("{text} {}", left.unwrap_or_default().trim_start());
                 wrap(&text, room).iter().map(|line| style.yellow(&line.replace('\u{a0}', " "))).collect()
             }
-            Doing::Syncing(progress) => sync_lines(progress, room, style),
+            Doing::Syncing(progress) => {
+                let mut lines = sync_lines(progress, room, style);
+                if let Some((reason, _)) = running.waited.as_ref().filter(|(_, at)| passed(*at, now) < RECENT) {
+                    lines.extend(wrap(&phrases::waiting(reason, None, style), room).iter().map(|line| style.yellow(line)));
+                }
+                lines
+            }
         };
         let mut lines = Vec::new();
         for (i, tail) in tail.iter().take(LIVE_LINES).enumerate() {
@@ -205,7 +217,7 @@ impl Board {
             })
             .collect();
         if let Some(running) = self.running.take() {
-            if let Some(reason) = running.waited.as_ref().filter(|_| mark == Mark::Good && took >= LONG) {
+            if let Some((reason, _)) = running.waited.as_ref().filter(|_| mark == Mark::Good && took >= LONG) {
                 let text = format!("waited: {}", phrases::waiting(reason, None, style));
                 lines.extend(Detail::new(Mark::Note, text).lines(style, width));
             }

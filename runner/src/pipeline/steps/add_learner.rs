@@ -68,7 +68,14 @@ impl Reversible for AddLearner {
                 Err(error) if error.class() == Class::WaitForOther => {
                     slot.wait(run, &format!("etcd: {error}")).await?;
                 }
-                Err(error) => patience.wait_out(run, "cannot add the member", &error).await?,
+                Err(error) => {
+                    // etcd's HealthInterval. After the join before this one it is what there is to wait for.
+                    let doing = match error.reason {
+                        Reason::UnhealthyCluster => "etcd adds a member once all voters have been connected for 5 s",
+                        _ => "cannot add the member",
+                    };
+                    patience.wait_out(run, doing, &error).await?;
+                }
             }
         }
     }

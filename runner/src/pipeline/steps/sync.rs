@@ -25,6 +25,8 @@ const TELL_EVERY: Duration = Duration::from_millis(100);
 const FAR_INTERVAL: Duration = Duration::from_millis(500);
 /// The time that a database of any size has, before its size is counted.
 const BUDGET_BASE: Duration = Duration::from_secs(10 * 60);
+/// A learner that has caught up and does not answer is told of after so long, and again so often.
+const SILENCE: Duration = Duration::from_secs(1);
 /// The slowest transfer that is still worth waiting for, in bytes a second.
 const SLOWEST_RATE: u64 = 1 << 20;
 
@@ -62,6 +64,7 @@ impl Reversible for Sync {
                 },
                 Opinion::Closed { reason } => {
                     watch.check_stall(run, &seen, &reason).await?;
+                    watch.tell_silence(run, &seen);
                     let far =
                         lag > run.plan.gate.max_lag.saturating_mul(20) && watch.started.elapsed() > Duration::from_secs(2);
                     let near = run.window.next_sample(&run.plan.gate);
@@ -195,6 +198,8 @@ struct Watch {
     first: Option<(Instant, u64)>,
     signs: Signs,
     moved: Instant,
+    /// Since when it has had all data and not answered, or when that was told last.
+    silent: Option<Instant>,
 }
 
 /// The signs of progress; a stall is that none of them changes.
@@ -218,6 +223,19 @@ impl Watch {
             first: None,
             signs: Signs::default(),
             moved: now,
+            silent: None,
+        }
+    }
+
+    /// Says why nothing goes on although all data is there: otherwise it would look as if runner hung.
+    fn tell_silence(&mut self, run: &mut Run, seen: &Seen) {
+        let now = Instant::now();
+        if seen.sample.reachable || seen.sample.lag() > run.plan.gate.max_lag {
+            self.silent = None;
+        } else if now - *self.silent.get_or_insert(now) >= SILENCE {
+            self.silent = Some(now);
+            let reason = "it has the data and does not serve clients yet; etcd takes up to 7 s for that".to_owned();
+            run.emit(EventKind::Waiting { step: "sync", reason, left: None });
         }
     }
 
