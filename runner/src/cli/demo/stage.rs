@@ -113,7 +113,7 @@ impl Stage {
              \x20   export ETCDCTL_CERT={}\n\
              \x20   export ETCDCTL_KEY={}\n\
              To end it:\n\
-             \x20   pkill -f -- --data-dir={folder}/; sleep 1; rm -r {folder}",
+             \x20   pkill -KILL -f -- --data-dir={folder}/; rm -r {folder}",
             endpoints.join(","),
             path(tls.ca),
             path(tls.cert),
