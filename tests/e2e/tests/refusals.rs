@@ -238,7 +238,11 @@ async fn arguments_that_cannot_be_used() {
         (&["--plugin-settings", "version-window={}"], "there is no plugin version-window", "no plugins were given"),
         (&["--plugins", &plugin, "--plugin-settings", "version-window=[]"], "the settings must be a JSON object", ""),
         (&["--launcher", "external", "--supervise"], "--supervise needs a member", "leave --launcher external away"),
-        (&["--peer-port", "7", "--client-port", "7"], "https://127.0.0.1:7 cannot serve both", "give two different ports"),
+        (
+            &["--peer-url", "https://127.0.0.1:7", "--client-url", "https://127.0.0.1:7"],
+            "https://127.0.0.1:7 cannot serve both",
+            "give two different ports",
+        ),
         (&["--cacert", &text], "text.wasm", ""),
     ];
     for (args, reason, hint) in cases {
