@@ -110,7 +110,13 @@ fn find_runner() -> PathBuf {
     // The whole workspace is selected, as for the tests: with another selection the dependencies would have other features, and be
     // compiled again. Nothing to do is found out in a moment.
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
+    let mut command = Command::new(cargo);
+    // What cargo tells a test of its own package would make build scripts that look at it run again, and much with them.
+    let told = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_CRATE_", "CARGO_BIN_", "CARGO_PRIMARY_"];
+    for (name, _) in env::vars_os().filter(|(name, _)| told.iter().any(|t| name.to_string_lossy().starts_with(t))) {
+        command.env_remove(name);
+    }
+    let built = command
         .args(["test", "--quiet", "--workspace", "--no-run", "--test", "simulated"])
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
         .output()
