@@ -174,7 +174,7 @@ async fn plugins_that_import_wasi_out_of_habit() {
     let scratch = Scratch::new();
     let (first, endpoint) = init(&scratch, &newest(), Tls::On).await;
     let node = joiner(&scratch, "n2", &first);
-    let files = ["python-wasi-health-check-plugin", "rust-wasip2"].map(guest);
+    let files = ["python-wasi-health-check-plugin", "rust-wasip2-health-check-plugin"].map(guest);
     let joined = done(with_plugins(node.join(&[endpoint]), &files)).await;
     assert_straight(&node, &joined);
     let events = joined.events();

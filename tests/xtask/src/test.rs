@@ -8,7 +8,8 @@ use crate::{context::Context, guests, process, say, setup};
 pub(crate) fn run(context: &Context, arguments: &[String]) -> Result<()> {
     setup::everything(context)?.require_all()?;
     guests::everything(context)?;
-    let mut cargo = context.cargo(&["test"]);
+    // One red test program is no reason not to hear of the others.
+    let mut cargo = context.cargo(&["test", "--no-fail-fast"]);
     if !names_packages(arguments) {
         cargo.arg("--workspace");
     }
