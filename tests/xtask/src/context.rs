@@ -39,6 +39,9 @@ pub(crate) struct RustGuest {
     pub(crate) library: String,
 }
 
+/// Variables with which cargo describes the package of the program that it runs.
+const OF_A_PACKAGE: [&str; 5] = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_CRATE_", "CARGO_BIN_", "CARGO_PRIMARY_"];
+
 impl Context {
     /// Asks cargo. Errors where there is no cargo, or where a manifest is broken.
     pub(crate) fn load() -> Result<Self> {
@@ -65,6 +68,13 @@ impl Context {
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.cargo);
         command.args(arguments).current_dir(&self.root).env("PROTOC", &self.protoc);
+        // What `cargo xtask` says of the xtask itself: a build script that looks at such a variable (ring's does) would run again,
+        // and all that depends on it be compiled again, whenever cargo is called in another way.
+        for (name, _) in std::env::vars_os() {
+            if OF_A_PACKAGE.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+                command.env_remove(name);
+            }
+        }
         command
     }
 
