@@ -5,10 +5,12 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use process_wrap::std::{ChildWrapper, CommandWrap, ProcessSession};
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use super::flags::{self, Wiring};
 use super::procs::{self, Process};
@@ -18,6 +20,9 @@ use crate::pipeline::{DataDir, LaunchError, Launcher, MemberSpec, Running};
 
 /// How many of the member's last words are told.
 const LAST_WORDS: usize = 20;
+
+/// How long the threads of an ended process may take to go: they have nothing left to do but to be torn down.
+const THREADS_END: Duration = Duration::from_secs(2);
 
 /// Runs the member as a process that outlives the runner.
 ///
@@ -84,7 +89,21 @@ impl ProcessLauncher {
     async fn find(&self) -> Vec<rustix::process::Pid> {
         self.reap();
         let (dir, program) = (self.config.data_dir.clone(), self.config.etcd.clone());
-        blocking(move || procs::find(&dir, &program)).await
+        let found = blocking(move || procs::find(&dir, &program)).await;
+        if found.is_empty() {
+            self.let_it_end().await;
+        }
+        found
+    }
+
+    /// Waits for the status of a child of ours that has just ended. A killed process is seen as a zombie while its other threads
+    /// are still on their way out, with its ports and files; only after them does the kernel tell how it ended.
+    async fn let_it_end(&self) {
+        let deadline = Instant::now() + THREADS_END;
+        let ending = || self.child.lock().unwrap_or_else(PoisonError::into_inner).process.is_some();
+        while self.reap().is_none() && ending() && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     async fn known_version(&self) -> Result<EtcdVersion, LaunchError> {

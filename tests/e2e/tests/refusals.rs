@@ -281,7 +281,8 @@ async fn a_plugin_that_refuses() {
     let plugin = guest("steady-sync").display().to_string();
     let settings = r#"steady-sync={"samples":600,"forMs":100,"rejectAfterMs":200}"#;
     let refusal = refused(&stage, &["--plugins", &plugin, "--plugin-settings", settings], 11, "plugin-refused").await;
-    refusal.expect("steady-sync: not steady after ", "what steady-sync asks for is in its settings");
+    refusal
+        .expect("steady-sync: not steady 200 ms after it first was close", "what steady-sync asks for is in its settings");
     assert!(refusal.reason.ends_with("; undone: the cluster is as it was"), "{refusal:#?}");
     stage.assert_baseline().await;
 }
