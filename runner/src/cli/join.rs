@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::cluster_args::{ClusterArgs, pki_failure};
+use super::execution::execute_run;
 use super::member_args::{MemberArgs, Planned};
 use super::plugin_args::PluginArgs;
-use super::session::execute_run;
 use super::setup::{ChosenLauncher, Setup, plugin_cache};
 use super::state_dir::{MemberState, StateArgs};
 use super::{Ended as CommandEnded, Frame};

@@ -11,6 +11,7 @@ use crate::report::{ColorChoice, Printer};
 mod check;
 mod cluster_args;
 mod demo;
+mod execution;
 mod init;
 mod join;
 mod member_args;
@@ -18,7 +19,7 @@ mod output;
 mod plugin;
 mod plugin_args;
 mod resume;
-mod session;
+
 mod setup;
 mod signals;
 mod state_dir;

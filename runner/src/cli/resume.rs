@@ -1,6 +1,6 @@
 //! `runner resume` and `runner rollback`
 
-use super::session::execute_run;
+use super::execution::execute_run;
 use super::setup::Setup;
 use super::state_dir::StateArgs;
 use super::{Ended, Frame, bad_input};
