@@ -19,7 +19,6 @@ mod output;
 mod plugin;
 mod plugin_args;
 mod resume;
-
 mod setup;
 mod signals;
 mod state_dir;
