@@ -22,7 +22,7 @@ use crate::pipeline::{DataDir, LaunchError, Launcher, MemberSpec, Running};
 const LAST_WORDS: usize = 20;
 
 /// How long the threads of an ended process may take to go: they have nothing left to do but to be torn down.
-const THREADS_END: Duration = Duration::from_secs(2);
+const THREADS_END: Duration = Duration::from_secs(10);
 
 /// Runs the member as a process that outlives the runner.
 ///
@@ -68,10 +68,15 @@ impl ProcessLauncher {
 
     /// The member's process, whoever started it; none where it does not run.
     pub(super) async fn process(&self) -> Result<Option<Process>, LaunchError> {
-        for pid in self.find().await {
-            if let Some(process) = Process::hold(pid, &self.config.data_dir, &self.config.etcd)? {
+        let found = self.find().await;
+        for pid in &found {
+            if let Some(process) = Process::hold(*pid, &self.config.data_dir, &self.config.etcd)? {
                 return Ok(Some(process));
             }
+        }
+        if !found.is_empty() {
+            // It ended between the look and the grasp.
+            self.let_it_end().await;
         }
         Ok(None)
     }
