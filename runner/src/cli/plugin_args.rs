@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bad_input;
 use super::cluster_args::absolute;
+use crate::grants::Grants;
 use crate::pipeline::{Failure, FailurePolicy};
 use crate::plugins::{self, Limits, PluginConfig, PluginSource};
 
@@ -83,6 +84,7 @@ impl ChosenPlugin {
             settings: self.settings.clone(),
             failure_policy: self.failure_policy,
             limits: Limits::default(),
+            grants: Grants::default(),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::event::EventSink;
 use crate::launch::{ExternalConfig, ExternalLauncher, ProcessConfig, ProcessLauncher};
 use crate::pipeline::{Failure, JoinPlan, Launcher, Parts};
 use crate::plugins::Plugins;
+use crate::surroundings::Live;
 
 /// A run's outside world, as paths and names.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,7 +46,7 @@ impl Setup {
         let cluster = self.trust.cluster()?;
         let lock = EtcdLock::new(Arc::clone(&cluster), plan.run.clone(), plan.name.clone());
         let plugins = self.plugins.iter().map(ChosenPlugin::config).collect();
-        let policy = Plugins::load(plugins, self.plugin_cache.clone(), Arc::clone(&sink));
+        let policy = Plugins::load(plugins, self.plugin_cache.clone(), Arc::new(Live::default()), Arc::clone(&sink));
         Ok(Parts { cluster, launcher: self.launcher.build(announce), lock: Arc::new(lock), policy: Arc::new(policy), sink })
     }
 }

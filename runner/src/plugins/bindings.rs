@@ -14,19 +14,34 @@ wasmtime::component::bindgen!({
     inline: "
         package runner:host;
         world everything {
-            include runner:plugin/health-check-plugin@0.1.0;
-            include runner:plugin/promotion-plugin@0.1.0;
-            include runner:plugin/notifier-plugin@0.1.0;
+            include runner:plugin/health-check-plugin@0.1.1;
+            include runner:plugin/promotion-plugin@0.1.1;
+            include runner:plugin/notifier-plugin@0.1.1;
+            import runner:plugin/random@0.1.1;
+            import runner:plugin/http@0.1.1;
+            import runner:plugin/kubernetes@0.1.1;
+            import runner:plugin/probes@0.1.1;
+            import runner:plugin/etcd@0.1.1;
+            import runner:plugin/secrets@0.1.1;
         }
     ",
     world: "runner:host/everything",
-    // The host's functions only read what was observed before the call: none of them waits, so none is async.
-    imports: { default: trappable },
+    // The facts were observed before the call: none of their functions waits, so none is async. A capability's may.
+    imports: {
+        "runner:plugin/random": async | trappable,
+        "runner:plugin/http": async | trappable,
+        "runner:plugin/kubernetes": async | trappable,
+        "runner:plugin/probes": async | trappable,
+        "runner:plugin/etcd": async | trappable,
+        "runner:plugin/secrets": async | trappable,
+        default: trappable,
+    },
     exports: { default: async },
     with: {
         "runner:plugin/facts.cluster": crate::plugins::capabilities::facts::ClusterHandle,
         "runner:plugin/facts.member": crate::plugins::capabilities::facts::MemberHandle,
         "runner:plugin/facts.newcomer": crate::plugins::capabilities::facts::NewcomerHandle,
         "runner:plugin/facts.samples": crate::plugins::capabilities::facts::SamplesHandle,
+        "runner:plugin/secrets.secret": crate::plugins::capabilities::secrets::SecretHandle,
     },
 });

@@ -7,26 +7,31 @@ use tokio::time::{Instant, timeout};
 use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{Store, UpdateDeadline};
 
+use super::blot::{Blot, Blotted};
 use super::cpu::{CpuMeter, Metered};
 use super::engine::Engine;
 use super::fault;
 use super::limits::{Hit, Limits};
 use super::log::GuestLog;
-use super::state::Ctx;
+use super::state::{Ctx, Given};
 use super::text::MAX_TEXT;
 use super::wasi;
 use crate::clock;
 use crate::event::{EventSink, Usage};
+use crate::grants::Grants;
 use crate::pipeline::{Fault, FaultKind};
+use crate::surroundings::Surroundings;
 use crate::text::one_line;
 
 /// What is needed to call a plugin, of whatever role.
 pub(super) struct Callee {
-    pub(super) name: String,
+    pub(super) name: Arc<str>,
     pub(super) engine: Arc<Engine>,
     pub(super) pre: InstancePre<Ctx>,
     pub(super) limits: Limits,
     pub(super) settings: Arc<str>,
+    pub(super) grants: Arc<Grants>,
+    pub(super) surroundings: Arc<dyn Surroundings>,
     pub(super) sink: Arc<dyn EventSink>,
     /// What it takes for randomness, if it imports WASI: see [`wasi::random`].
     pub(super) wasi_random: Option<Vec<u8>>,
@@ -50,13 +55,14 @@ impl Callee {
     /// what a tick of the epoch takes), and nothing of the guest is left afterwards. Dropping the future ends the call.
     pub(super) async fn call<T, W>(&self, work: W) -> Called<T>
     where
-        T: Send,
+        T: Blotted + Send,
         W: for<'a> FnOnce(Guest<'a>) -> BoxFuture<'a, wasmtime::Result<Result<T, String>>> + Send,
     {
         let started = Instant::now();
         let now = clock::now();
         let limits = &self.limits;
-        let log = GuestLog::new(&self.name, limits, self.sink.clone());
+        let blot = Blot::default();
+        let log = GuestLog::new(&self.name, limits, self.sink.clone(), blot.clone());
         let (world, outputs) = match &self.wasi_random {
             Some(random) => {
                 let (world, outputs) = wasi::empty_world(random, now, limits, &log);
@@ -65,7 +71,7 @@ impl Callee {
             None => (None, None),
         };
         let cpu = Arc::new(CpuMeter::default());
-        let mut store = self.store(Ctx::new(limits, log.clone(), self.settings.clone(), now, world), &cpu);
+        let mut store = self.store(Ctx::new(limits, self.given(&log, &blot), now, world), &cpu);
 
         let ticking = self.engine.ticking();
         let guest = async {
@@ -94,7 +100,25 @@ impl Callee {
             bytes_in: ctx.meter.bytes_in,
             bytes_out: ctx.meter.bytes_out + written,
         };
-        Called { result: result.map_err(|(kind, message)| Fault { kind, message, log: log.tail() }), usage }
+        let result = match result {
+            Ok(mut value) => {
+                value.blot(&|text| blot.out(text));
+                Ok(value)
+            }
+            Err((kind, message)) => Err(Fault { kind, message: blot.out(message), log: log.tail() }),
+        };
+        Called { result, usage }
+    }
+
+    fn given(&self, log: &GuestLog, blot: &Blot) -> Given {
+        Given {
+            plugin: self.name.clone(),
+            log: log.clone(),
+            settings: self.settings.clone(),
+            grants: self.grants.clone(),
+            surroundings: self.surroundings.clone(),
+            blot: blot.clone(),
+        }
     }
 
     fn store(&self, ctx: Ctx, cpu: &Arc<CpuMeter>) -> Store<Ctx> {

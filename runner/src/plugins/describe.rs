@@ -12,9 +12,11 @@ use super::load::{self, Compiled, PluginConfig};
 use super::refusal::Refusal;
 use super::roles::Role;
 use super::source::{PluginSource, digest_text};
+use super::surface::Granted;
 use super::text;
 use crate::event::{Event, EventSink};
 use crate::pipeline::PolicyError;
+use crate::surroundings::{Nothing, Surroundings};
 
 /// A component file: its roles, what it imports, and whether this runner would use it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -76,7 +78,7 @@ pub fn inspect_cached(path: impl AsRef<Path>, cache_dir: Option<&Path>) -> Resul
     let engine = Arc::new(Engine::new().map_err(|e| internal(e.to_string()))?);
     let cache = cache_dir.and_then(|dir| Cache::open(dir).ok());
     let compiled = load::compile(&engine, &source.path, cache.as_ref()).map_err(|refusal| refusal.of(&name))?;
-    let mut refusals = compiled.surface.refusals();
+    let mut refusals = compiled.surface.refusals(Granted::Looking);
     let mut missing = Vec::new();
     if refusals.is_empty() {
         match try_start(&engine, &compiled, PluginConfig::new(source.clone())).map_err(internal)? {
@@ -94,9 +96,11 @@ fn try_start(
     config: PluginConfig,
 ) -> Result<Result<Vec<String>, Refusal>, String> {
     let sink: Arc<dyn EventSink> = Arc::new(Nobody);
+    let surroundings: Arc<dyn Surroundings> = Arc::new(Nothing);
     let start = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(|e| e.to_string())?;
-        let started = runtime.block_on(load::link_and_instantiate(engine, compiled, &config, &sink));
+        let started =
+            runtime.block_on(load::link_and_instantiate(engine, compiled, &config, Granted::Looking, &surroundings, &sink));
         Ok(started.map(|(_, missing)| missing))
     };
     let ended = std::thread::scope(|scope| scope.spawn(start).join());

@@ -15,11 +15,13 @@ use super::link::{self, Linked};
 use super::refusal::Refusal;
 use super::roles::{Exports, Role, configuration_role};
 use super::source::{self, Bytes, PluginSource};
-use super::surface::Surface;
+use super::surface::{Granted, Surface};
 use super::text::MAX_TEXT;
 use super::wasi;
 use crate::event::{Event, EventKind, EventSink};
+use crate::grants::Grants;
 use crate::pipeline::{FailurePolicy, FaultKind, PolicyError};
+use crate::surroundings::Surroundings;
 use crate::text::one_line;
 
 /// One plugin as it is configured.
@@ -36,6 +38,8 @@ pub struct PluginConfig {
     pub failure_policy: Option<FailurePolicy>,
     /// What one call may use.
     pub limits: Limits,
+    /// What it may import beyond the facts.
+    pub grants: Grants,
 }
 
 /// A plugin that can be asked.
@@ -59,7 +63,14 @@ impl PluginConfig {
     /// This plugin without settings, within the default limits.
     pub fn new(source: PluginSource) -> Self {
         let name = source.name();
-        Self { path: source.path, name, settings: Value::Null, failure_policy: None, limits: Limits::default() }
+        Self {
+            path: source.path,
+            name,
+            settings: Value::Null,
+            failure_policy: None,
+            limits: Limits::default(),
+            grants: Grants::default(),
+        }
     }
 }
 
@@ -100,9 +111,11 @@ pub(super) async fn link_and_instantiate(
     engine: &Arc<Engine>,
     compiled: &Compiled,
     config: &PluginConfig,
+    granted: Granted<'_>,
+    surroundings: &Arc<dyn Surroundings>,
     sink: &Arc<dyn EventSink>,
 ) -> Result<(Plugin, Vec<String>), Refusal> {
-    if let Some(refusal) = compiled.surface.refusals().into_iter().next() {
+    if let Some(refusal) = compiled.surface.refusals(granted).into_iter().next() {
         return Err(refusal);
     }
     let settings: Arc<str> = match &config.settings {
@@ -111,15 +124,17 @@ pub(super) async fn link_and_instantiate(
         _ => return Err(Refusal::SettingsNotAnObject),
     };
     let Linked { pre, missing } =
-        link::link(engine, &compiled.component, &compiled.surface).map_err(|e| Refusal::WrongShape(chain(&e)))?;
+        link::link(engine, &compiled.component, &compiled.surface, granted).map_err(|e| Refusal::WrongShape(chain(&e)))?;
     let plugin = Plugin {
         exports: Exports::find(&pre, &compiled.surface).map_err(|e| Refusal::WrongShape(chain(&e)))?,
         callee: Callee {
-            name: config.name.clone(),
+            name: config.name.as_str().into(),
             engine: engine.clone(),
             pre,
             limits: config.limits.clone(),
             settings,
+            grants: Arc::new(config.grants.clone()),
+            surroundings: surroundings.clone(),
             sink: sink.clone(),
             wasi_random: compiled.surface.wasi.then(|| wasi::random(&compiled.digest)),
         },
@@ -134,6 +149,7 @@ pub(super) async fn load(
     engine: Arc<Engine>,
     cache: Arc<Result<Option<Cache>, String>>,
     config: PluginConfig,
+    surroundings: Arc<dyn Surroundings>,
     sink: Arc<dyn EventSink>,
 ) -> Result<Plugin, PolicyError> {
     let compiling = tokio::task::spawn_blocking({
@@ -142,7 +158,10 @@ pub(super) async fn load(
     });
     let refuse = |refusal: Refusal| refusal.of(&config.name);
     let compiled = compiling.await.map_err(|e| refuse(Refusal::Internal(e.to_string())))?.map_err(refuse)?;
-    let (plugin, missing) = link_and_instantiate(&engine, &compiled, &config, &sink).await.map_err(refuse)?;
+    let (plugin, missing) =
+        link_and_instantiate(&engine, &compiled, &config, Granted::These(&config.grants), &surroundings, &sink)
+            .await
+            .map_err(refuse)?;
     if let Some(configuration) = plugin.exports.configuration.clone() {
         check_settings(&plugin.callee, configuration).await.map_err(refuse)?;
     }

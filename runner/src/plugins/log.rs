@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::blot::Blot;
 use super::limits::Limits;
 use crate::event::{Event, EventKind, EventSink};
 use crate::text::one_line;
@@ -20,6 +21,7 @@ pub(super) struct GuestLog(Arc<Mutex<Inner>>);
 struct Inner {
     plugin: String,
     sink: Arc<dyn EventSink>,
+    blot: Blot,
     lines_left: usize,
     bytes_left: usize,
     dropped: u64,
@@ -27,10 +29,11 @@ struct Inner {
 }
 
 impl GuestLog {
-    pub(super) fn new(plugin: &str, limits: &Limits, sink: Arc<dyn EventSink>) -> Self {
+    pub(super) fn new(plugin: &str, limits: &Limits, sink: Arc<dyn EventSink>, blot: Blot) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             plugin: plugin.to_owned(),
             sink,
+            blot,
             lines_left: limits.log_lines,
             bytes_left: limits.log_bytes,
             dropped: 0,
@@ -41,6 +44,8 @@ impl GuestLog {
     /// Takes one message; each of its lines is a line of its own.
     pub(super) fn say(&self, level: &'static str, message: &str) {
         let mut inner = self.lock();
+        // Before it is taken apart: a secret may have several lines.
+        let message = inner.blot.out(message.to_owned());
         for line in message.lines().filter(|l| !l.trim().is_empty()) {
             inner.line(level, line);
         }
@@ -106,7 +111,7 @@ mod tests {
     #[test]
     fn a_flood_is_cut_and_counted_and_its_end_is_kept() {
         let seen = Arc::new(Seen::default());
-        let log = GuestLog::new("p", &Limits { log_lines: 3, ..Limits::default() }, seen.clone());
+        let log = GuestLog::new("p", &Limits { log_lines: 3, ..Limits::default() }, seen.clone(), Blot::default());
         log.say("info", "a\n\nb\u{1b}[2J");
         (0..100).for_each(|i| log.say("warn", &format!("line {i}")));
         log.finish();
@@ -122,7 +127,7 @@ mod tests {
     #[test]
     fn bytes_have_a_budget_too() {
         let seen = Arc::new(Seen::default());
-        let log = GuestLog::new("p", &Limits { log_bytes: 10, ..Limits::default() }, seen.clone());
+        let log = GuestLog::new("p", &Limits { log_bytes: 10, ..Limits::default() }, seen.clone(), Blot::default());
         ["12345", "67890", "1"].iter().for_each(|line| log.say("info", line));
         assert_eq!(seen.0.lock().unwrap().len(), 2);
     }

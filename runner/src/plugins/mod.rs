@@ -13,6 +13,7 @@ pub use source::{PluginSource, find};
 pub(crate) mod capabilities;
 
 mod bindings;
+mod blot;
 mod cache;
 mod call;
 mod cpu;

@@ -18,6 +18,7 @@ use super::roles::{Exports, Role, health_check_role, notifier_role, promotion_ro
 use crate::cluster::{MemberId, View};
 use crate::event::{Event, EventSink, Usage};
 use crate::pipeline::{Answer, FailurePolicy, Fault, FaultKind, Finding, Newcomer, Policy, PolicyError, Sample, Verdict};
+use crate::surroundings::Surroundings;
 
 /// The plugins of a run. Loading begins at once, in the background; dropping it ends loading and every call.
 pub struct Plugins {
@@ -31,16 +32,21 @@ type Loaded = Result<Arc<[Arc<Plugin>]>, PolicyError>;
 impl Plugins {
     /// Begins to load these plugins. Compiled code is kept in `cache_dir`, if given: a directory of our own, made where it is not
     /// there; one that others could write to is not used, which is said in the plugins' notes. Everything that happens is
-    /// told to `sink`.
+    /// told to `sink`; what they ask of the world, `surroundings` answers.
     ///
     /// Whether they can be used at all, [`Policy::ready`] says.
     ///
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub fn load(configs: Vec<PluginConfig>, cache_dir: Option<PathBuf>, sink: Arc<dyn EventSink>) -> Self {
+    pub fn load(
+        configs: Vec<PluginConfig>,
+        cache_dir: Option<PathBuf>,
+        surroundings: Arc<dyn Surroundings>,
+        sink: Arc<dyn EventSink>,
+    ) -> Self {
         let configured = configs.iter().map(|c| (c.name.clone(), c.failure_policy)).collect();
-        let loading = AbortOnDropHandle::new(tokio::spawn(load_all(configs, cache_dir, sink)));
+        let loading = AbortOnDropHandle::new(tokio::spawn(load_all(configs, cache_dir, surroundings, sink)));
         let loaded = loading.map(|ended| ended.unwrap_or_else(|e| Err(Refusal::Internal(e.to_string()).of("*"))));
         Self { configured, loaded: loaded.boxed().shared() }
     }
@@ -64,7 +70,7 @@ impl Plugins {
             let call = AbortOnDropHandle::new(tokio::spawn(question(plugin.clone(), indices)));
             async move {
                 let Called { result, usage } = call.await.unwrap_or_else(|e| lost(&e.to_string()));
-                Answer { plugin: plugin.callee.name.clone(), result, failure_policy: plugin.failure_policy(role), usage }
+                Answer { plugin: plugin.callee.name.to_string(), result, failure_policy: plugin.failure_policy(role), usage }
             }
         });
         join_all(asked).await
@@ -128,7 +134,12 @@ fn lost<T>(why: &str) -> Called<T> {
     Called { result: Err(fault), usage: Usage::default() }
 }
 
-async fn load_all(configs: Vec<PluginConfig>, cache_dir: Option<PathBuf>, sink: Arc<dyn EventSink>) -> Loaded {
+async fn load_all(
+    configs: Vec<PluginConfig>,
+    cache_dir: Option<PathBuf>,
+    surroundings: Arc<dyn Surroundings>,
+    sink: Arc<dyn EventSink>,
+) -> Loaded {
     if configs.is_empty() {
         return Ok(Arc::new([]));
     }
@@ -145,9 +156,15 @@ async fn load_all(configs: Vec<PluginConfig>, cache_dir: Option<PathBuf>, sink: 
         |e: String| PolicyError { message: format!("plugins cannot be run on this machine: {e}"), hints: Vec::new() };
     let (engine, cache) = prepared.await.map_err(|e| internal(e.to_string()))?;
     let (engine, cache) = (Arc::new(engine.map_err(|e| internal(e.to_string()))?), Arc::new(cache));
-    let loading = configs
-        .into_iter()
-        .map(|c| AbortOnDropHandle::new(tokio::spawn(load::load(engine.clone(), cache.clone(), c, sink.clone()))));
+    let loading = configs.into_iter().map(|c| {
+        AbortOnDropHandle::new(tokio::spawn(load::load(
+            engine.clone(),
+            cache.clone(),
+            c,
+            surroundings.clone(),
+            sink.clone(),
+        )))
+    });
     let (mut plugins, mut errors) = (Vec::new(), Vec::new());
     for ended in join_all(loading).await {
         match ended.unwrap_or_else(|e| Err(internal(e.to_string()))) {

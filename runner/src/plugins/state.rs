@@ -6,8 +6,11 @@ use jiff::Timestamp;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use super::blot::Blot;
 use super::limits::{Limits, Memory, Meter};
 use super::log::GuestLog;
+use crate::grants::Grants;
+use crate::surroundings::{Ask, Refused, Reply, Surroundings};
 
 /// The state of one call.
 pub(super) struct Ctx {
@@ -15,7 +18,13 @@ pub(super) struct Ctx {
     pub(super) meter: Meter,
     pub(super) memory: Memory,
     pub(super) log: GuestLog,
+    /// The plugin's name.
+    plugin: Arc<str>,
     pub(super) settings: Arc<str>,
+    grants: Arc<Grants>,
+    surroundings: Arc<dyn Surroundings>,
+    /// The secrets that it was shown.
+    pub(super) blot: Blot,
     /// The time of the call: one call sees one time.
     pub(super) now: Timestamp,
     /// The empty world of a guest that imports WASI; none for the others, who cannot reach it.
@@ -24,23 +33,45 @@ pub(super) struct Ctx {
     pub(super) entered: bool,
 }
 
+/// What a call is given.
+pub(super) struct Given {
+    pub(super) plugin: Arc<str>,
+    pub(super) log: GuestLog,
+    pub(super) settings: Arc<str>,
+    pub(super) grants: Arc<Grants>,
+    pub(super) surroundings: Arc<dyn Surroundings>,
+    pub(super) blot: Blot,
+}
+
 /// Milliseconds since 1970; nothing before that.
 pub(super) fn millis(at: Timestamp) -> u64 {
     at.as_millisecond().max(0) as u64
 }
 
 impl Ctx {
-    pub(super) fn new(limits: &Limits, log: GuestLog, settings: Arc<str>, now: Timestamp, wasi: Option<WasiCtx>) -> Self {
+    pub(super) fn new(limits: &Limits, given: Given, now: Timestamp, wasi: Option<WasiCtx>) -> Self {
+        let Given { plugin, log, settings, grants, surroundings, blot } = given;
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         let (meter, memory) = (Meter::new(limits), Memory::new(limits));
-        Self { table, meter, memory, log, settings, now, wasi, entered: false }
+        Self { table, meter, memory, log, plugin, settings, grants, surroundings, blot, now, wasi, entered: false }
     }
 
     /// Counts one call into the host.
     pub(super) fn host_call(&mut self) -> wasmtime::Result<()> {
         self.meter.host_calls += 1;
         Ok(())
+    }
+
+    /// Asks the surroundings, if the grants permit it: the one way by which a guest gets anything but facts. `taken` is what the
+    /// question weighs.
+    pub(super) async fn ask(&mut self, ask: Ask, taken: usize) -> wasmtime::Result<Result<Reply, Refused>> {
+        self.host_call()?;
+        self.meter.take(taken)?;
+        Ok(match self.grants.permit(&ask) {
+            Ok(()) => self.surroundings.answer(&self.plugin, &self.grants, &ask).await,
+            Err(refused) => Err(refused),
+        })
     }
 
     /// Counts a text that is handed to the guest.

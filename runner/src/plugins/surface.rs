@@ -5,16 +5,36 @@ use wasmtime::component::Component;
 
 use super::refusal::Refusal;
 use super::roles::Role;
+use crate::grants::{Capability, Grants};
 
 /// The contract's package, and the one minor version of it that this runner speaks.
 const PACKAGE: &str = "runner:plugin";
 const MINOR: (u64, u64) = (0, 1);
 
 /// The interfaces of the contract that a plugin may import without being granted anything.
-const GRANTED: [&str; 4] = ["facts", "logging", "clock", "settings"];
+const GRANTED: [&str; 5] = ["facts", "failures", "logging", "clock", "settings"];
 
 /// The packages of WASI 0.2 that are there, in an empty world.
 const WASI: [&str; 6] = ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random", "wasi:sockets"];
+
+/// What a component is judged by.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Granted<'a> {
+    /// These grants.
+    These(&'a Grants),
+    /// Nothing is granted yet: it is only looked at.
+    Looking,
+}
+
+impl Granted<'_> {
+    /// Whether this capability may be imported.
+    pub(super) fn has(self, capability: Capability) -> bool {
+        match self {
+            Self::These(grants) => grants.has(capability),
+            Self::Looking => true,
+        }
+    }
+}
 
 /// A component's face.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,7 +90,7 @@ impl Surface {
     }
 
     /// Every reason why this runner would not use it that can be seen from here.
-    pub(super) fn refusals(&self) -> Vec<Refusal> {
+    pub(super) fn refusals(&self, granted: Granted<'_>) -> Vec<Refusal> {
         if let Some((major, minor, patch)) = self.contract.filter(|(major, minor, _)| (*major, *minor) != MINOR) {
             return vec![Refusal::OtherContract(format!("{major}.{minor}.{patch}"))];
         }
@@ -82,7 +102,7 @@ impl Surface {
             };
             refusals.push(Refusal::NoRole(exports));
         }
-        let not_granted: Vec<_> = self.imports.iter().filter(|name| !granted(name)).cloned().collect();
+        let not_granted: Vec<_> = self.imports.iter().filter(|name| !may_import(name, granted)).cloned().collect();
         if !not_granted.is_empty() {
             refusals.push(Refusal::NotGranted(not_granted));
         }
@@ -100,17 +120,19 @@ impl<'a> Interface<'a> {
         Some(Self { package, name, version: (number()?, number()?, number()?) })
     }
 
-    /// Whether it is one of the contract's interfaces that are granted to every plugin.
-    pub(super) fn granted_by_contract(&self) -> bool {
+    /// Whether it is one of the contract's interfaces that every plugin may import, or this one by what it was granted.
+    pub(super) fn granted_by_contract(&self, granted: Granted<'_>) -> bool {
         let (major, minor, _) = self.version;
-        self.package == PACKAGE && (major, minor) == MINOR && GRANTED.contains(&self.name)
+        self.package == PACKAGE
+            && (major, minor) == MINOR
+            && (GRANTED.contains(&self.name) || Capability::of_name(self.name).is_some_and(|c| granted.has(c)))
     }
 }
 
-fn granted(import: &str) -> bool {
+fn may_import(import: &str, granted: Granted<'_>) -> bool {
     Interface::parse(import).is_some_and(|interface| {
         let (major, minor, _) = interface.version;
-        interface.granted_by_contract() || (WASI.contains(&interface.package) && (major, minor) == (0, 2))
+        interface.granted_by_contract(granted) || (WASI.contains(&interface.package) && (major, minor) == (0, 2))
     })
 }
 
@@ -132,15 +154,15 @@ mod tests {
         assert_eq!(seen.roles, [Role::Promotion]);
         assert!(seen.configuration && seen.wasi);
         assert_eq!(seen.contract, Some((0, 1, 3)));
-        assert_eq!(seen.refusals(), []);
+        assert_eq!(seen.refusals(Granted::These(&Grants::default())), []);
     }
 
     #[test]
     fn another_minor_version_is_said_as_such() {
         let seen = surface(&["runner:plugin/facts@0.2.0"], &["runner:plugin/promotion@0.2.0"]);
-        assert_eq!(seen.refusals(), [Refusal::OtherContract("0.2.0".into())]);
+        assert_eq!(seen.refusals(Granted::These(&Grants::default())), [Refusal::OtherContract("0.2.0".into())]);
         assert_eq!(
-            seen.refusals()[0].clone().of("p").message,
+            seen.refusals(Granted::These(&Grants::default()))[0].clone().of("p").message,
             "plugin `p` was built for runner:plugin 0.2.0, this runner speaks 0.1"
         );
     }
@@ -156,14 +178,23 @@ mod tests {
             "a:b/c",
             "a:b/c@1.0.0",
         ] {
-            assert_eq!(surface(&[import], &[role]).refusals(), [Refusal::NotGranted(vec![import.into()])]);
+            assert_eq!(
+                surface(&[import], &[role]).refusals(Granted::These(&Grants::default())),
+                [Refusal::NotGranted(vec![import.into()])]
+            );
         }
-        assert_eq!(surface(&["runner:plugin/clock@0.1.9"], &[role]).refusals(), []);
+        assert_eq!(surface(&["runner:plugin/clock@0.1.9"], &[role]).refusals(Granted::These(&Grants::default())), []);
     }
 
     #[test]
     fn no_role_is_no_plugin() {
-        assert_eq!(surface(&[], &[]).refusals(), [Refusal::NoRole("it exports nothing".into())]);
-        assert!(matches!(surface(&[], &["wasi:cli/run@0.2.0"]).refusals()[..], [Refusal::NoRole(_)]));
+        assert_eq!(
+            surface(&[], &[]).refusals(Granted::These(&Grants::default())),
+            [Refusal::NoRole("it exports nothing".into())]
+        );
+        assert!(matches!(
+            surface(&[], &["wasi:cli/run@0.2.0"]).refusals(Granted::These(&Grants::default()))[..],
+            [Refusal::NoRole(_)]
+        ));
     }
 }

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use runner::cluster::{Member, MemberId, MemberStatus, MemberView, View};
 use runner::event::{Event, EventKind, EventSink};
+use runner::grants::Grants;
 use runner::pipeline::{FailurePolicy, Fault, FaultKind, Newcomer, Policy, Sample, Verdict};
 use runner::plugins::{Limits, PluginConfig, Plugins};
+use runner::surroundings::Nothing;
 use runner_harness::guest;
 use serde_json::json;
 
@@ -101,7 +103,14 @@ fn hostile(when: &str, misdeed: &str) -> PluginConfig {
         ..Limits::default()
     };
     let settings = json!({ "when": when, "misdeed": misdeed });
-    PluginConfig { path: guest("hostile"), name: "hostile".into(), settings, failure_policy: None, limits }
+    PluginConfig {
+        path: guest("hostile"),
+        name: "hostile".into(),
+        settings,
+        failure_policy: None,
+        limits,
+        grants: Grants::default(),
+    }
 }
 
 fn good() -> PluginConfig {
@@ -170,7 +179,7 @@ async fn every_misdeed_ends_as_its_own_fault_and_the_others_are_served() {
             config.limits.cpu = SOON;
             config.limits.wall = SOON;
         }
-        let plugins = Plugins::load(vec![config, good()], Some(cache.clone()), Arc::new(Seen::default()));
+        let plugins = Plugins::load(vec![config, good()], Some(cache.clone()), Arc::new(Nothing), Arc::new(Seen::default()));
         plugins.ready().await.unwrap();
         // Twice: what the first call did must not be felt by the second.
         for _ in 0..2 {
@@ -207,12 +216,12 @@ async fn a_misdeed_while_it_checks_its_settings_refuses_the_plugin() {
     for (misdeed, message) in cases {
         let started = Instant::now();
         let configs = vec![hostile("validate", misdeed), good()];
-        let error = Plugins::load(configs, None, Arc::new(Seen::default())).ready().await.unwrap_err();
+        let error = Plugins::load(configs, None, Arc::new(Nothing), Arc::new(Seen::default())).ready().await.unwrap_err();
         assert!(error.message.starts_with(message), "{}", error.message);
         assert!(started.elapsed() < SOON, "{misdeed} took {:?}", started.elapsed());
     }
     let config = hostile("validate", "panic-with-a-word");
-    let error = Plugins::load(vec![config], None, Arc::new(Seen::default())).ready().await.unwrap_err();
+    let error = Plugins::load(vec![config], None, Arc::new(Nothing), Arc::new(Seen::default())).ready().await.unwrap_err();
     assert_eq!(error.hints, ["it said: about to panic"]);
 }
 
@@ -222,7 +231,7 @@ async fn a_log_flood_is_cut_and_said_and_the_answer_counts() {
     let seen = Arc::new(Seen::default());
     let mut config = hostile("check", "log-flood");
     (config.limits.cpu, config.limits.wall) = (SOON, SOON);
-    let plugins = Plugins::load(vec![config], None, seen.clone());
+    let plugins = Plugins::load(vec![config], None, Arc::new(Nothing), seen.clone());
     let answer = plugins.check(&view(), &newcomer()).await.remove(0);
     assert_eq!(answer.result, Ok(Vec::new()));
     assert!(answer.usage.host_calls > 20_000 && answer.usage.bytes_out > 100_000, "{:?}", answer.usage);
@@ -235,15 +244,15 @@ async fn a_log_flood_is_cut_and_said_and_the_answer_counts() {
 async fn what_a_guest_says_cannot_play_with_the_terminal() {
     let _turn = TURN.lock().await;
     let seen = Arc::new(Seen::default());
-    let plugins = Plugins::load(vec![hostile("evaluate", "escape-log")], None, seen.clone());
+    let plugins = Plugins::load(vec![hostile("evaluate", "escape-log")], None, Arc::new(Nothing), seen.clone());
     plugins.evaluate(&view(), MemberId(3), &window()).await.remove(0).result.unwrap();
     assert_eq!(seen.log(), ["one", "runner: approved"]);
 
-    let plugins = Plugins::load(vec![hostile("check", "escapes")], None, seen.clone());
+    let plugins = Plugins::load(vec![hostile("check", "escapes")], None, Arc::new(Nothing), seen.clone());
     let findings = plugins.check(&view(), &newcomer()).await.remove(0).result.unwrap();
     assert_eq!(findings[0].message, "all is well ✔ promoted");
 
-    let plugins = Plugins::load(vec![hostile("check", "error")], None, seen);
+    let plugins = Plugins::load(vec![hostile("check", "error")], None, Arc::new(Nothing), seen);
     let fault = plugins.check(&view(), &newcomer()).await.remove(0).result.unwrap_err();
     assert_eq!(fault.message, "I give up");
 }
@@ -251,7 +260,8 @@ async fn what_a_guest_says_cannot_play_with_the_terminal() {
 #[tokio::test]
 async fn a_panic_is_shown_with_what_was_said_before_it() {
     let _turn = TURN.lock().await;
-    let plugins = Plugins::load(vec![hostile("evaluate", "panic-with-a-word")], None, Arc::new(Seen::default()));
+    let plugins =
+        Plugins::load(vec![hostile("evaluate", "panic-with-a-word")], None, Arc::new(Nothing), Arc::new(Seen::default()));
     let fault = plugins.evaluate(&view(), MemberId(3), &window()).await.remove(0).result.unwrap_err();
     assert_eq!((fault.kind, fault.log), (FaultKind::Trap, vec!["about to panic".to_owned()]));
 }
@@ -259,7 +269,7 @@ async fn a_panic_is_shown_with_what_was_said_before_it() {
 #[tokio::test]
 async fn a_candidate_that_was_not_observed_is_not_approved() {
     let _turn = TURN.lock().await;
-    let plugins = Plugins::load(vec![good()], None, Arc::new(Seen::default()));
+    let plugins = Plugins::load(vec![good()], None, Arc::new(Nothing), Arc::new(Seen::default()));
     let fault = plugins.evaluate(&view(), MemberId(99), &window()).await.remove(0).result.unwrap_err();
     assert_eq!(fault.message, "the candidate 63 is not in the observed member list");
 }

@@ -2,8 +2,8 @@
 //
 // Settings: `version` (the version to expect; without it the newcomer's, else the leader's) and `severity` of a member that
 // runs another one (`warning` or `error`, the latter refuses the join).
-import { log } from 'runner:plugin/logging@0.1.0';
-import { get as settings } from 'runner:plugin/settings@0.1.0';
+import { log } from 'runner:plugin/logging@0.1.1';
+import { get as settings } from 'runner:plugin/settings@0.1.1';
 
 export const configuration = {
   validate(text) {

@@ -1,9 +1,9 @@
 // A notifier in JavaScript: one line of log for every event, with the time passed since it happened.
 //
 // Setting: `kinds`, a list of the event kinds to tell; all without it.
-import { nowMs } from 'runner:plugin/clock@0.1.0';
-import { log } from 'runner:plugin/logging@0.1.0';
-import { get as settings } from 'runner:plugin/settings@0.1.0';
+import { nowMs } from 'runner:plugin/clock@0.1.1';
+import { log } from 'runner:plugin/logging@0.1.1';
+import { get as settings } from 'runner:plugin/settings@0.1.1';
 
 export const configuration = {
   validate(text) {

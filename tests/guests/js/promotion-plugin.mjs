@@ -1,6 +1,6 @@
 // A promotion criterion in JavaScript: the last sample's lag is at most `maxLag` entries (100 without the setting).
-import { log } from 'runner:plugin/logging@0.1.0';
-import { get as settings } from 'runner:plugin/settings@0.1.0';
+import { log } from 'runner:plugin/logging@0.1.1';
+import { get as settings } from 'runner:plugin/settings@0.1.1';
 
 export const configuration = {
   validate(text) {

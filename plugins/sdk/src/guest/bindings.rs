@@ -23,7 +23,7 @@ pub mod health_check {
     wit_bindgen::generate!({
         path: ["../../wit", "wit"],
         world: "runner:sdk/health-check",
-        with: { "runner:plugin/facts@0.1.0": crate::guest::bindings::facts::runner::plugin::facts },
+        with: { "runner:plugin/facts@0.1.1": crate::guest::bindings::facts::runner::plugin::facts },
         pub_export_macro: true,
         default_bindings_module: "runner_plugin::guest::health_check",
     });
@@ -33,7 +33,7 @@ pub mod promotion {
     wit_bindgen::generate!({
         path: ["../../wit", "wit"],
         world: "runner:sdk/promotion",
-        with: { "runner:plugin/facts@0.1.0": crate::guest::bindings::facts::runner::plugin::facts },
+        with: { "runner:plugin/facts@0.1.1": crate::guest::bindings::facts::runner::plugin::facts },
         pub_export_macro: true,
         default_bindings_module: "runner_plugin::guest::promotion",
     });

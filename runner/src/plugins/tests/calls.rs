@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::pipeline::FailurePolicy;
+use crate::surroundings::Nothing;
 
 const LOOP: &str = "(loop $again (br $again)) (unreachable)";
 
@@ -53,7 +54,7 @@ async fn a_trap_is_a_fault_with_the_last_log_lines() {
 async fn an_endless_loop_ends_by_its_processor_time_and_others_go_on() {
     let (files, seen) = (Files::new(), Arc::new(Seen::default()));
     let limits = Limits { cpu: Duration::from_millis(200), ..Limits::default() };
-    let plugins = Plugins::load(vec![within(files.component("loops", &plain(LOOP)), limits)], None, seen);
+    let plugins = Plugins::load(vec![within(files.component("loops", &plain(LOOP)), limits)], None, Arc::new(Nothing), seen);
     plugins.ready().await.unwrap();
     // On this runtime's one thread, another task wants to run every millisecond.
     let turns = Arc::new(AtomicU32::new(0));
@@ -87,7 +88,7 @@ async fn several_are_asked_side_by_side_and_one_that_fails_does_not_touch_the_ot
         files.component("traps", &plain("(unreachable)")),
         files.component("good", &plain("(call $ok)")),
     ];
-    let plugins = Plugins::load(configs, None, seen);
+    let plugins = Plugins::load(configs, None, Arc::new(Nothing), seen);
     for _ in 0..3 {
         let kinds: Vec<_> = notify(&plugins).await.into_iter().map(|(result, _)| result.err().map(|f| f.kind)).collect();
         assert_eq!(kinds, [Some(FaultKind::Cpu), Some(FaultKind::Trap), None]);
@@ -149,7 +150,8 @@ async fn each_call_has_a_fresh_instance() {
     let module = "(global $calls (mut i32) (i32.const 0))";
     let body = "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
       (if (result i32) (i32.eq (global.get $calls) (i32.const 1)) (then (call $ok)) (else (call $err)))";
-    let plugins = Plugins::load(vec![files.component("counts", &notifier("", "", module, body))], None, seen);
+    let plugins =
+        Plugins::load(vec![files.component("counts", &notifier("", "", module, body))], None, Arc::new(Nothing), seen);
     for _ in 0..3 {
         notify(&plugins).await.remove(0).0.unwrap();
     }
@@ -161,7 +163,7 @@ async fn notifiers_never_block_unless_told_so() {
     let quiet = files.component("quiet", &plain("(unreachable)"));
     let strict =
         PluginConfig { failure_policy: Some(FailurePolicy::Fail), ..files.component("strict", &plain("(unreachable)")) };
-    let plugins = Plugins::load(vec![quiet, strict], None, seen);
+    let plugins = Plugins::load(vec![quiet, strict], None, Arc::new(Nothing), seen);
     let policies: Vec<_> = plugins.notify(&[]).await.into_iter().map(|a| a.failure_policy).collect();
     assert_eq!(policies, [FailurePolicy::Ignore, FailurePolicy::Fail]);
 }
@@ -170,7 +172,7 @@ async fn notifiers_never_block_unless_told_so() {
 async fn dropping_the_answer_ends_the_call() {
     let (files, seen) = (Files::new(), Arc::new(Seen::default()));
     let limits = Limits { cpu: Duration::from_secs(600), wall: Duration::from_secs(600), ..Limits::default() };
-    let plugins = Plugins::load(vec![within(files.component("loops", &plain(LOOP)), limits)], None, seen);
+    let plugins = Plugins::load(vec![within(files.component("loops", &plain(LOOP)), limits)], None, Arc::new(Nothing), seen);
     plugins.ready().await.unwrap();
     let started = Instant::now();
     assert!(tokio::time::timeout(Duration::from_millis(50), notify(&plugins)).await.is_err());

@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use super::*;
 use crate::plugins::cache::Cache;
 use crate::plugins::engine::Engine;
+use crate::surroundings::Nothing;
 
 const DIGEST: [u8; 32] = [7; 32];
 
@@ -98,7 +99,12 @@ async fn plugins_work_with_and_without_a_usable_folder() {
     set_mode(&open, 0o777);
     for (dir, kept) in [(&cache, true), (&cache, true), (&open, false)] {
         let seen = Arc::new(Seen::default());
-        let plugins = Plugins::load(vec![files.component("p", &plain("(call $ok)"))], Some(dir.clone()), seen.clone());
+        let plugins = Plugins::load(
+            vec![files.component("p", &plain("(call $ok)"))],
+            Some(dir.clone()),
+            Arc::new(Nothing),
+            seen.clone(),
+        );
         notify(&plugins).await.remove(0).0.unwrap();
         assert_eq!(seen.notes().is_empty(), kept, "{:?}", seen.notes());
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::plugins::{Role, inspect};
+use crate::surroundings::Nothing;
 
 /// Imports a function that this runner has and one that it lacks, of a later patch version.
 const CLOCK_0_1_1: &str = r#"(import "runner:plugin/clock@0.1.1" (instance $clock
@@ -14,7 +15,7 @@ const LATER_IN: &str = r#"(import "host" "later" (func $later (result i64)))"#;
 async fn refusal(bytes: &[u8]) -> PolicyError {
     let files = Files::new();
     let config = PluginConfig::new(PluginSource { path: files.write("p.wasm", bytes), name: None });
-    Plugins::load(vec![config], None, Arc::new(Seen::default())).ready().await.unwrap_err()
+    Plugins::load(vec![config], None, Arc::new(Nothing), Arc::new(Seen::default())).ready().await.unwrap_err()
 }
 
 fn good() -> String {
@@ -68,10 +69,12 @@ async fn all_bad_plugins_are_named_at_once() {
     let files = Files::new();
     let configs =
         vec![files.component("a", "(component)"), files.component("b", &good()), files.component("c", "(component)")];
-    let message = Plugins::load(configs, None, Arc::new(Seen::default())).ready().await.unwrap_err().message;
+    let message =
+        Plugins::load(configs, None, Arc::new(Nothing), Arc::new(Seen::default())).ready().await.unwrap_err().message;
     assert!(message.contains("plugin `a` has none") && message.contains("plugin `c` has none"), "{message}");
     let twice = vec![files.component("b", &good()), files.component("b", &good())];
-    let message = Plugins::load(twice, None, Arc::new(Seen::default())).ready().await.unwrap_err().message;
+    let message =
+        Plugins::load(twice, None, Arc::new(Nothing), Arc::new(Seen::default())).ready().await.unwrap_err().message;
     assert_eq!(message, "plugin `b` shares its name with another plugin");
 }
 
@@ -79,7 +82,7 @@ async fn all_bad_plugins_are_named_at_once() {
 async fn a_question_to_plugins_that_were_not_loaded_is_a_fault_of_each() {
     let files = Files::new();
     let configs = vec![files.component("a", "(component)"), files.component("b", &good())];
-    let plugins = Plugins::load(configs, None, Arc::new(Seen::default()));
+    let plugins = Plugins::load(configs, None, Arc::new(Nothing), Arc::new(Seen::default()));
     let answers = plugins.notify(&[]).await;
     let named: Vec<_> = answers.iter().map(|a| (a.plugin.as_str(), a.result.as_ref().unwrap_err().kind)).collect();
     assert_eq!(named, [("a", FaultKind::Instantiate), ("b", FaultKind::Instantiate)]);
@@ -89,7 +92,8 @@ async fn a_question_to_plugins_that_were_not_loaded_is_a_fault_of_each() {
 async fn settings_must_be_an_object() {
     let files = Files::new();
     let config = PluginConfig { settings: serde_json::json!([1]), ..files.component("p", &good()) };
-    let message = Plugins::load(vec![config], None, Arc::new(Seen::default())).ready().await.unwrap_err().message;
+    let message =
+        Plugins::load(vec![config], None, Arc::new(Nothing), Arc::new(Seen::default())).ready().await.unwrap_err().message;
     assert_eq!(message, "plugin `p` has settings that are not a JSON object");
 }
 

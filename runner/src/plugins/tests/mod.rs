@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use super::{Limits, PluginConfig, PluginSource, Plugins};
 use crate::event::{Event, EventKind, EventSink, Usage};
 use crate::pipeline::{Answer, Fault, FaultKind, Policy, PolicyError};
+use crate::surroundings::Nothing;
 
 mod calls;
 mod keeping;
@@ -125,7 +126,7 @@ async fn notify(plugins: &Plugins) -> Vec<(Result<(), Fault>, Usage)> {
 
 /// Loads one plugin and tells it one event.
 async fn call(config: PluginConfig, sink: &Arc<Seen>) -> (Result<(), Fault>, Usage) {
-    let plugins = Plugins::load(vec![config], None, sink.clone());
+    let plugins = Plugins::load(vec![config], None, Arc::new(Nothing), sink.clone());
     plugins.ready().await.unwrap();
     notify(&plugins).await.remove(0)
 }

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use runner::event::{Event, EventSink};
 use runner::pipeline::{Policy, Sample, Verdict};
 use runner::plugins::{PluginConfig, PluginSource, Plugins};
+use runner::surroundings::Nothing;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -45,7 +46,7 @@ impl EventSink for Nobody {
 /// Lets both decide `rounds` times.
 pub(crate) async fn measure(steady_sync: &Path, cache: &Path, hook: &Path, rounds: usize) -> Result<Decisions> {
     let config = PluginConfig::new(PluginSource { path: steady_sync.to_owned(), name: None });
-    let plugins = Plugins::load(vec![config], Some(cache.to_owned()), Arc::new(Nobody));
+    let plugins = Plugins::load(vec![config], Some(cache.to_owned()), Arc::new(Nothing), Arc::new(Nobody));
     plugins.ready().await?;
     let (view, candidate) = facts::view();
     let window: Arc<[Sample]> = facts::window().into();

@@ -13,9 +13,9 @@ mod bindings {
         inline: "
             package test:hostile;
             world hostile {
-                include runner:plugin/health-check-plugin@0.1.0;
-                include runner:plugin/promotion-plugin@0.1.0;
-                include runner:plugin/notifier-plugin@0.1.0;
+                include runner:plugin/health-check-plugin@0.1.1;
+                include runner:plugin/promotion-plugin@0.1.1;
+                include runner:plugin/notifier-plugin@0.1.1;
             }
         ",
         world: "test:hostile/hostile",

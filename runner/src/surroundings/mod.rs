@@ -1,0 +1,29 @@
+//! What plugins may ask of the world beyond the facts, as data: a question, an answer, and who answers.
+//!
+//! Every capability of the contract comes down to one [`Ask`] and one [`Reply`]. So a run can be recorded and replayed, a
+//! plugin can be tested against a scenario, and the grants are looked at in one place, whoever answers.
+
+use async_trait::async_trait;
+
+pub use ask::{Ask, Header, HttpRequest};
+pub use live::Live;
+pub use nothing::Nothing;
+pub use reply::{Certificate, ClockOffset, Entry, HttpResponse, Latency, MemberStatus, Refused, Reply, Space};
+
+use crate::grants::Grants;
+
+mod ask;
+mod bytes;
+mod live;
+mod nothing;
+mod reply;
+
+/// Who answers what a plugin asks: the real world, a recording, a scenario.
+#[async_trait]
+pub trait Surroundings: Send + Sync {
+    /// Answers a question that the grants permit. Whoever learns of a further target on the way (the address of a name, where a
+    /// redirect leads) puts it before the grants again.
+    ///
+    /// The caller bounds the time; dropping the future ends whatever it began.
+    async fn answer(&self, plugin: &str, grants: &Grants, ask: &Ask) -> Result<Reply, Refused>;
+}
