@@ -1,5 +1,7 @@
 //! `secrets`: named secrets, opaque until they are revealed, and blotted out wherever the plugin says them again.
 
+#![allow(unreachable_pub, reason = "the generated bindings re-export the handle, so it has to be `pub`")]
+
 use wasmtime::component::Resource;
 
 use super::expect_reply;
@@ -9,7 +11,7 @@ use crate::plugins::state::Ctx;
 use crate::surroundings::Ask;
 
 /// A secret that the guest holds a handle of.
-pub(crate) struct SecretHandle {
+pub struct SecretHandle {
     name: String,
     text: String,
 }
