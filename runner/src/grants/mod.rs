@@ -15,12 +15,15 @@ pub use http::HttpGrant;
 pub use kubernetes::KubernetesGrant;
 pub use probes::ProbesGrant;
 pub use secrets::SecretSource;
+pub(crate) use target::Target;
 
 mod etcd;
 mod http;
 mod kubernetes;
+mod paths;
 mod probes;
 mod secrets;
+mod target;
 
 /// What one plugin may use. The default is nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
