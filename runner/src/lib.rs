@@ -1,6 +1,7 @@
 //! runner takes a control-plane node's etcd member from "does not exist" to "healthy voter" the safe way, judged by sandboxed
 //! WebAssembly plugins.
 
+pub mod authoring;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
