@@ -217,6 +217,17 @@ impl Exchange {
 }
 
 impl Secrets {
+    /// Those that these exchanges of a recording were about: their markers stand in their place.
+    pub fn of(recorded: &[Exchange]) -> Self {
+        let blot = Blot::default();
+        for exchange in recorded {
+            if let (Ask::Secret { name }, Ok(Reply::Secret(text))) = (&exchange.ask, &exchange.answer) {
+                blot.learn(name, text);
+            }
+        }
+        Self(blot)
+    }
+
     /// From now on this call's secrets are known.
     pub fn learn(&mut self, call: &CallRecord) {
         self.0.join(&call.blot);

@@ -75,6 +75,16 @@ async fn a_real_join_comes_out_the_same() {
     }
     let list = json(&replay(&node, &[]).await.expect_code(0));
     assert_eq!((list[0]["member"].as_str(), &list[0]["run"]), (Some("n2"), &report["run"]));
+    // What it was asked becomes tests.
+    let scenarios = scratch.join("scenarios");
+    let written = ["n2", "--scenarios", scenarios.to_str().expect("a path that is text")];
+    replay(&node, &written).await.expect_code(0);
+    for name in names {
+        let mut command = Command::new(runner_harness::runner_bin());
+        command.env("RUNNER_CACHE_DIR", runner_harness::target_dir().join("tmp/runner-cache"));
+        command.args(["plugin", "test"]).arg(guest(name)).arg(scenarios.join(format!("{name}.yaml")));
+        Spawned::start(command).finish(SOON).await.expect_code(0);
+    }
     // The same by the beginning of its id.
     let id = report["run"].as_str().expect("an id");
     replay(&node, &[&id[..8]]).await.expect_code(0);
