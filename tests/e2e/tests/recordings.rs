@@ -32,7 +32,9 @@ async fn join(scratch: &Scratch, plugins: &[PathBuf]) -> Node {
     let endpoint = done(first.init()).await.stdout.trim().to_owned();
     let node = Node::plan(scratch, "n2", &first.binary, Tls::On).with_ca_of(&first.pki_dir);
     let mut command = node.join(&[endpoint]);
-    plugins.iter().for_each(|plugin| drop(command.arg("--plugins").arg(plugin)));
+    for plugin in plugins {
+        command.arg("--plugins").arg(plugin);
+    }
     done(command).await;
     node
 }
