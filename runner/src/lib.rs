@@ -11,6 +11,7 @@ pub mod pipeline;
 pub mod pki;
 pub mod plugins;
 pub mod report;
+pub mod supply;
 pub mod surroundings;
 pub mod text;
 pub mod tls;
