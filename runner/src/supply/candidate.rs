@@ -40,7 +40,16 @@ pub struct Candidate {
     pub(super) signature: Option<Signature>,
 }
 
-/// A plugin's bytes, from wherever they came.
+/// A plugin's bytes, verified.
+#[derive(Debug)]
+pub struct Bytes {
+    /// The component.
+    pub component: Vec<u8>,
+    /// The digest of its manifest, where it came from a registry.
+    pub manifest: Option<Digest>,
+}
+
+/// A plugin's bytes and all that came with them.
 #[derive(Debug)]
 pub(super) struct Fetched {
     pub(super) source: Source,
@@ -66,6 +75,17 @@ impl Candidate {
         let cache = wanted.cache.clone();
         let looked = tokio::task::spawn_blocking(move || Self::look(name, fetched, cache.as_deref()));
         looked.await.unwrap_or_else(|e| Err(internal(&e.to_string())))
+    }
+
+    /// Fetches and verifies a plugin's bytes. Does not look at what they are beyond that.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be had, or is not what was wanted.
+    pub async fn bytes_of(source: &Source, wanted: &Wanted, talk: Talk<'_>) -> Result<Bytes, SupplyError> {
+        talk(&format!("fetching {source}"));
+        let fetched = Fetched::get(source, wanted, talk).await?;
+        Ok(Bytes { manifest: fetched.manifest.as_deref().map(Digest::of), component: fetched.component })
     }
 
     /// Looks at a plugin whose entry was made elsewhere and has been checked against its component. Blocks.

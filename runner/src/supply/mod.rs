@@ -6,7 +6,7 @@
 //! person decides.
 
 pub use bundle::{Bundle, Loaded, MAX_POLICY};
-pub use candidate::{Candidate, Wanted};
+pub use candidate::{Bytes, Candidate, Wanted};
 pub use difference::Difference;
 pub use digest::Digest;
 pub use error::SupplyError;
