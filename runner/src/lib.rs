@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod config;
 pub mod event;
 pub mod grants;
 pub mod launch;

@@ -14,10 +14,13 @@ mod demo;
 mod execution;
 mod init;
 mod join;
+mod limit_args;
 mod member_args;
 mod output;
 mod plugin;
 mod plugin_args;
+mod policy;
+mod policy_args;
 mod resume;
 mod setup;
 mod signals;
@@ -83,6 +86,9 @@ enum Command {
     /// Look at plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Check a policy file, or print the format's JSON Schema; needs no cluster
+    #[command(subcommand)]
+    Policy(policy::Command),
 }
 
 const EXIT_STATUS: &str = "\
@@ -150,6 +156,7 @@ impl Command {
             Self::Rollback(args) => resume::rollback(args, frame).await,
             Self::Demo(args) => demo::run(args, frame).await,
             Self::Plugin(command) => plugin::run(command, frame),
+            Self::Policy(command) => policy::run(command, frame).await,
         }
     }
 }

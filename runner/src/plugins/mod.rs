@@ -8,7 +8,7 @@ pub use limits::Limits;
 pub use load::PluginConfig;
 pub use policy::Plugins;
 pub use roles::Role;
-pub use source::{PluginSource, find};
+pub use source::{PluginSource, fetched, find};
 
 pub(crate) mod capabilities;
 

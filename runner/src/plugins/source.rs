@@ -83,6 +83,18 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, PolicyError> {
     Ok(found)
 }
 
+/// The file of a component that was fetched from a registry before; nothing is fetched now. `reference` is without `oci://`.
+///
+/// # Errors
+///
+/// It was not fetched.
+pub fn fetched(reference: &str) -> Result<PathBuf, PolicyError> {
+    Err(PolicyError {
+        message: format!("oci://{reference} is not on this machine"),
+        hints: vec![format!("fetch it before the join: runner plugin add oci://{reference}")],
+    })
+}
+
 /// Reads a component file and refuses what is none, without compiling anything.
 pub(super) fn read(path: &Path) -> Result<Bytes, Refusal> {
     let unreadable = |e: std::io::Error| Refusal::Unreadable(e.to_string());

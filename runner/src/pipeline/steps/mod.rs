@@ -11,8 +11,9 @@ pub(super) use sync::Sync;
 pub(super) use verify::verify;
 
 mod add_learner;
+mod approval;
 mod announce;
-mod check;
+pub(super) mod check;
 mod discover;
 mod lock;
 mod promote;
