@@ -5,6 +5,7 @@ pub mod authoring;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod config;
 pub mod event;
 pub mod grants;
 pub mod launch;

@@ -14,6 +14,7 @@ mod demo;
 mod execution;
 mod init;
 mod join;
+mod limit_args;
 mod member_args;
 mod output;
 mod plugin;
@@ -28,6 +29,8 @@ mod plugin_store_args;
 mod plugin_unbundle;
 mod plugin_update;
 mod plugin_verify;
+mod policy;
+mod policy_args;
 mod resume;
 mod setup;
 mod signals;
@@ -93,6 +96,9 @@ enum Command {
     /// Look at plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Check a policy file, or print the format's JSON Schema; needs no cluster
+    #[command(subcommand)]
+    Policy(policy::Command),
 }
 
 const EXIT_STATUS: &str = "\
@@ -160,6 +166,7 @@ impl Command {
             Self::Rollback(args) => resume::rollback(args, frame).await,
             Self::Demo(args) => demo::run(args, frame).await,
             Self::Plugin(command) => plugin::run(command, frame).await,
+            Self::Policy(command) => policy::run(command, frame).await,
         }
     }
 }

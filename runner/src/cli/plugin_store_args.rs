@@ -14,7 +14,7 @@ use crate::supply::{Access, PublicKey, Store, SupplyError};
 pub(super) struct StoreArgs {
     /// Where accepted plugins and their lock are kept [default: /var/lib/runner/plugins, or ~/.local/share/runner/plugins where
     /// one is not root]
-    #[arg(long = "store", value_name = "DIR", env = "RUNNER_PLUGIN_DIR")]
+    #[arg(long = "store", visible_alias = "plugin-store", value_name = "DIR", env = "RUNNER_PLUGIN_DIR")]
     folder: Option<PathBuf>,
 }
 
@@ -43,6 +43,11 @@ pub(super) struct KeyArgs {
 }
 
 impl StoreArgs {
+    #[cfg(test)]
+    pub(super) fn at(folder: PathBuf) -> Self {
+        Self { folder: Some(folder) }
+    }
+
     /// The store, made where it is not there.
     pub(super) fn create(&self) -> Result<Store, Failure> {
         Ok(Store::create(&self.folder()?)?)

@@ -15,7 +15,7 @@ pub use keys::{PublicKey, SigningKey};
 pub use lock::{Entry, Lock, Signer};
 pub use oci::{Access, Pushed, push};
 pub use reference::{Reference, Source};
-pub use resolve::{Resolved, resolve, resolve_file};
+pub use resolve::{Resolved, may_be_name, resolve, resolve_file};
 pub use store::{Change, Store};
 
 mod bundle;

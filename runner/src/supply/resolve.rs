@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::lock::{Entry, Lock};
+use super::lock::{self, Entry, Lock};
 use super::{Digest, Reference, Store, SupplyError, files};
 use crate::plugins;
 
@@ -38,7 +38,7 @@ pub fn resolve(source: &str, store: Option<&Store>) -> Result<Resolved, SupplyEr
         }
         return locked(store, entry);
     }
-    if is_path(source) {
+    if !may_be_name(source) || Path::new(source).exists() {
         return resolve_file(Path::new(source), store);
     }
     let entry = lock.get(source).ok_or_else(|| SupplyError::NotLocked(format!("under the name {source}")))?;
@@ -89,6 +89,7 @@ fn find<'a>(lock: &'a Lock, asked: &Reference) -> Option<&'a Entry> {
     fitting.or_else(|| candidates.first().map(|(entry, _)| *entry).filter(|_| asked.tag.is_none()))
 }
 
-fn is_path(source: &str) -> bool {
-    source.contains('/') || source.ends_with(".wasm") || Path::new(source).exists()
+/// Whether this can be a locked plugin's name: a path has a `/`, or ends in `.wasm`.
+pub fn may_be_name(source: &str) -> bool {
+    lock::is_name(source) && !source.ends_with(".wasm")
 }
