@@ -1,6 +1,7 @@
 //! runner takes a control-plane node's etcd member from "does not exist" to "healthy voter" the safe way, judged by sandboxed
 //! WebAssembly plugins.
 
+pub mod authoring;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
@@ -11,6 +12,7 @@ pub mod pipeline;
 pub mod pki;
 pub mod plugins;
 pub mod report;
+pub mod scenario;
 pub mod surroundings;
 pub mod text;
 pub mod tls;
