@@ -8,8 +8,14 @@ use super::{Ended, Frame, Output};
 use crate::pipeline::Outcome;
 use crate::plugins;
 
+mod author;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Start a plugin's project: a small plugin that does real work, builds at once, and whose scenarios pass
+    New(author::New),
+    /// Build the plugin of a project, and look whether it keeps the project file's promises
+    Build(author::Build),
     /// Say which roles a plugin has, what it asks for, and whether this runner can serve it
     Inspect {
         /// The plugin, a `.wasm` component
@@ -18,7 +24,14 @@ pub(super) enum Command {
 }
 
 pub(super) fn run(command: Command, frame: &Frame) -> Ended {
-    let Command::Inspect { file } = command;
+    match command {
+        Command::New(args) => author::new(args, frame),
+        Command::Build(args) => author::build(&args, frame),
+        Command::Inspect { file } => inspect(file, frame),
+    }
+}
+
+fn inspect(file: PathBuf, frame: &Frame) -> Ended {
     let description = plugins::inspect(&file)?;
     let shown = match frame.global.output {
         Output::Text => description.to_string(),
