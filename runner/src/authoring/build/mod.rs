@@ -43,7 +43,7 @@ pub struct Built {
     pub compiled: Duration,
 }
 
-/// Builds a project, and looks whether the result is what the project file promises. Compiled code is kept in `cache`, so that the
+/// Builds a project into the file `place`, and looks whether the result is what the project file promises. Compiled code is kept in `cache`, so that the
 /// first use of the plugin does not have to wait for it. A component that does not keep the promises does not take an older
 /// one's place.
 ///
@@ -52,8 +52,13 @@ pub struct Built {
 /// # Errors
 ///
 /// A tool is missing or fails, or the component does not keep the project file's promises.
-pub fn build(project: &Project, offline: bool, cache: Option<&Path>, say: &(dyn Fn(&str) + Sync)) -> Result<Built, Trouble> {
-    let place = project.component();
+pub fn build(
+    project: &Project,
+    place: &Path,
+    offline: bool,
+    cache: Option<&Path>,
+    say: &(dyn Fn(&str) + Sync),
+) -> Result<Built, Trouble> {
     let unfinished = project.work().join("unfinished").join(format!("{}.wasm", project.name));
     for folder in [place.parent(), unfinished.parent()].into_iter().flatten() {
         std::fs::create_dir_all(folder).map_err(|e| Trouble::file("make", folder, &e))?;
@@ -75,9 +80,19 @@ pub fn build(project: &Project, offline: bool, cache: Option<&Path>, say: &(dyn 
     let mut description = plugins::inspect_cached(&unfinished, cache)?;
     let compiled = start.elapsed();
     keeps_promises(project, &description)?;
-    std::fs::rename(&unfinished, &place).map_err(|e| Trouble::file("write", &place, &e))?;
-    description.path = place;
+    put(&unfinished, place)?;
+    description.path = place.to_owned();
     Ok(Built { description, took, compiled })
+}
+
+/// Puts the finished component at its place in one move, also where that is on another file system.
+fn put(from: &Path, place: &Path) -> Result<(), Trouble> {
+    if std::fs::rename(from, place).is_ok() {
+        return Ok(());
+    }
+    let beside = place.with_extension("wasm.unfinished");
+    let copied = std::fs::copy(from, &beside).and_then(|_| std::fs::rename(&beside, place));
+    copied.map_err(|e| Trouble::file("write", place, &e))
 }
 
 /// Compares a component with what its project file promises.

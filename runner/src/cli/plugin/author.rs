@@ -34,6 +34,9 @@ pub(in crate::cli) struct Build {
     /// The project's folder
     #[arg(default_value = ".")]
     dir: PathBuf,
+    /// Where to write the component [default: build/NAME.wasm in the project]
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
     /// Fetch nothing: say what is missing instead of installing it
     #[arg(long)]
     offline: bool,
@@ -78,7 +81,8 @@ pub(super) fn build(args: &Build, frame: &Frame) -> Ended {
     let project = Project::load(&args.dir)?;
     let printer = &frame.printer;
     let say = |line: &str| printer.say(line);
-    let built = authoring::build(&project, args.offline, plugin_cache().as_deref(), &say)?;
+    let place = args.to.clone().unwrap_or_else(|| project.component());
+    let built = authoring::build(&project, &place, args.offline, plugin_cache().as_deref(), &say)?;
     let shown = match frame.global.output {
         Output::Text => built.to_string(),
         Output::Json => serde_json::to_string_pretty(&built).unwrap_or_default(),
