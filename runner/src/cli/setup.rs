@@ -12,7 +12,7 @@ use crate::event::EventSink;
 use crate::launch::{ExternalConfig, ExternalLauncher, ProcessConfig, ProcessLauncher};
 use crate::pipeline::{Failure, JoinPlan, Launcher, Parts};
 use crate::plugins::Plugins;
-use crate::surroundings::Live;
+use crate::surroundings::{Live, Site};
 
 /// A run's outside world, as paths and names.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,7 +46,9 @@ impl Setup {
         let cluster = self.trust.cluster()?;
         let lock = EtcdLock::new(Arc::clone(&cluster), plan.run.clone(), plan.name.clone());
         let plugins = self.plugins.iter().map(ChosenPlugin::config).collect();
-        let policy = Plugins::load(plugins, self.plugin_cache.clone(), Arc::new(Live::default()), Arc::clone(&sink));
+        let mut site = Site::new(Arc::clone(&cluster), plan.endpoints.clone(), self.trust.tls());
+        site.kubeconfig = kubeconfig();
+        let policy = Plugins::load(plugins, self.plugin_cache.clone(), Arc::new(Live::new(site)), Arc::clone(&sink));
         Ok(Parts { cluster, launcher: self.launcher.build(announce), lock: Arc::new(lock), policy: Arc::new(policy), sink })
     }
 }
@@ -62,6 +64,13 @@ impl ChosenLauncher {
             Self::External(config) => Arc::new(ExternalLauncher::new(config.clone(), Box::new(announce))),
         }
     }
+}
+
+/// The kubeconfig of a control-plane node, where there is one and `KUBECONFIG` names no other; for plugins that may read
+/// Kubernetes objects.
+fn kubeconfig() -> Option<PathBuf> {
+    let admin = PathBuf::from("/etc/kubernetes/admin.conf");
+    (std::env::var_os("KUBECONFIG").is_none() && admin.exists()).then_some(admin)
 }
 
 /// Where compiled plugins are kept: in `RUNNER_CACHE_DIR`, or with other caches of the user.

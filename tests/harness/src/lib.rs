@@ -3,6 +3,8 @@
 //! Nothing here outlives the test process, however it ends: see [`Scratch`]. A tool that is missing fails the test with the
 //! command that fixes it. Waiting is polling near by with a bound ([`eventually`]), never a fixed sleep.
 
+pub mod facts;
+
 pub use binaries::{EtcdBinary, etcd_versions, every_minor, guest, newest, of_minor, runner_bin, target_dir};
 pub use cluster::{ClusterOptions, RealCluster};
 pub use load::{Load, LoadReport};
