@@ -7,9 +7,9 @@
 //! | `warnMs` | 10 | a 99th percentile above this is a warning |
 //! | `errorMs` | 50 | a 99th percentile above this refuses the join |
 //!
-//! etcd's FAQ: "the 99th percentile of `wal_fsync_duration_seconds` should be less than 10ms"
-//! (<https://etcd.io/docs/v3.5/faq/>, "What does the etcd warning 'failed to send out heartbeat on time' mean?"). 50 ms is half of
-//! etcd's default heartbeat interval: a member that takes longer to write is late for the leader.
+//! etcd's FAQ (<https://etcd.io/docs/v3.5/faq/>, "failed to send out heartbeat on time") asks for a p99 of
+//! `wal_fsync_duration_seconds` below 10 ms. 50 ms is half of etcd's default heartbeat interval: a member that takes longer to
+//! write is late for the leader.
 //!
 //! It needs this grant, for the directory that it is to write in:
 //!

@@ -85,7 +85,7 @@ impl HealthCheck for TimeOffset {
             }
         }
         match unknown.first() {
-            Some(first) if offsets.is_empty() => return Err(Error::new(&first.message)),
+            Some(first) if offsets.is_empty() => Err(Error::new(&first.message)),
             _ => Ok([self.judge(&offsets), unknown].concat()),
         }
     }
