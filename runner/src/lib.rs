@@ -12,6 +12,7 @@ pub mod pipeline;
 pub mod pki;
 pub mod plugins;
 pub mod report;
+pub mod scenario;
 pub mod surroundings;
 pub mod text;
 pub mod tls;

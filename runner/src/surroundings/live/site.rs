@@ -24,7 +24,7 @@ pub struct Site {
     pub endpoints: Vec<String>,
     /// This node's TLS files for etcd; none without TLS.
     pub tls: Option<ClientTls>,
-    /// The kubeconfig to use; none for what kubectl would find.
+    /// The kubeconfig to use; none for those in `KUBECONFIG`, else kubeadm's admin.conf, else the pod's service account.
     pub kubeconfig: Option<PathBuf>,
     seen: Arc<Mutex<Option<(Instant, Arc<[Member]>)>>>,
 }
