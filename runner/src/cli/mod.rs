@@ -18,6 +18,8 @@ mod member_args;
 mod output;
 mod plugin;
 mod plugin_args;
+mod plugin_replay;
+mod plugin_test;
 mod resume;
 mod setup;
 mod signals;
@@ -90,6 +92,7 @@ Exit status:
     0  done
     1  a bug in runner
     2  the arguments or files cannot be used; nothing was changed
+    3  a plugin's test failed, or a replayed run came out otherwise
    10  a built-in check refused; the cluster is as it was
    11  a plugin refused; the cluster is as it was
    12  a plugin failed to answer; the cluster is as it was
@@ -149,7 +152,7 @@ impl Command {
             Self::Resume(args) => resume::resume(args, frame).await,
             Self::Rollback(args) => resume::rollback(args, frame).await,
             Self::Demo(args) => demo::run(args, frame).await,
-            Self::Plugin(command) => plugin::run(command, frame),
+            Self::Plugin(command) => plugin::run(command, frame).await,
         }
     }
 }
@@ -184,6 +187,7 @@ mod tests {
         for outcome in [
             Outcome::Joined,
             Outcome::BadInput,
+            Outcome::Differs,
             Outcome::CheckRefused,
             Outcome::PluginRefused,
             Outcome::PluginFailed,

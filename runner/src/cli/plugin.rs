@@ -1,10 +1,10 @@
 //! `runner plugin`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use super::{Ended, Frame, Output};
+use super::{Ended, Frame, Output, plugin_replay, plugin_test};
 use crate::pipeline::Outcome;
 use crate::plugins;
 
@@ -15,11 +15,22 @@ pub(super) enum Command {
         /// The plugin, a `.wasm` component
         file: PathBuf,
     },
+    /// Test a plugin against scenario files: facts in, expected verdict out, no cluster
+    Test(plugin_test::Args),
+    /// Ask the plugins of a recorded run again what they were asked, and show any difference
+    Replay(plugin_replay::Args),
 }
 
-pub(super) fn run(command: Command, frame: &Frame) -> Ended {
-    let Command::Inspect { file } = command;
-    let description = plugins::inspect(&file)?;
+pub(super) async fn run(command: Command, frame: &Frame) -> Ended {
+    match command {
+        Command::Inspect { file } => inspect(&file, frame),
+        Command::Test(args) => plugin_test::run(args, frame).await,
+        Command::Replay(args) => plugin_replay::run(args, frame).await,
+    }
+}
+
+fn inspect(file: &Path, frame: &Frame) -> Ended {
+    let description = plugins::inspect(file)?;
     let shown = match frame.global.output {
         Output::Text => description.to_string(),
         Output::Json => serde_json::to_string_pretty(&description).unwrap_or_default(),

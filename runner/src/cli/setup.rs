@@ -11,7 +11,7 @@ use crate::cluster::etcd::EtcdLock;
 use crate::event::EventSink;
 use crate::launch::{ExternalConfig, ExternalLauncher, ProcessConfig, ProcessLauncher};
 use crate::pipeline::{Failure, JoinPlan, Launcher, Parts};
-use crate::plugins::Plugins;
+use crate::plugins::{Plugins, Recorder};
 use crate::surroundings::{Live, Site};
 
 /// A run's outside world, as paths and names.
@@ -41,6 +41,7 @@ impl Setup {
         &self,
         plan: &JoinPlan,
         sink: Arc<dyn EventSink>,
+        recorder: Option<Arc<dyn Recorder>>,
         announce: impl Fn(String) + Send + Sync + 'static,
     ) -> Result<Parts, Failure> {
         let cluster = self.trust.cluster()?;
@@ -48,7 +49,8 @@ impl Setup {
         let plugins = self.plugins.iter().map(ChosenPlugin::config).collect();
         let mut site = Site::new(Arc::clone(&cluster), plan.endpoints.clone(), self.trust.tls());
         site.kubeconfig = kubeconfig();
-        let policy = Plugins::load(plugins, self.plugin_cache.clone(), Arc::new(Live::new(site)), Arc::clone(&sink));
+        let (cache, live) = (self.plugin_cache.clone(), Arc::new(Live::new(site)));
+        let policy = Plugins::load_recorded(plugins, cache, live, Arc::clone(&sink), recorder);
         Ok(Parts { cluster, launcher: self.launcher.build(announce), lock: Arc::new(lock), policy: Arc::new(policy), sink })
     }
 }

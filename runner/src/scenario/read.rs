@@ -29,7 +29,8 @@ pub fn parse(text: &str, file: &str) -> Result<Vec<Scenario>, String> {
         return Err(format!("{file} is larger than 4 MiB, which no scenario file is"));
     }
     let options = Options { with_snippet: false, ..Options::default() };
-    let found: Vec<Scenario> = serde_saphyr::from_multiple_with_options(text, options).map_err(|e| explain(&e, file))?;
+    let found: Vec<Scenario> =
+        serde_saphyr::from_multiple_with_options(text, options).map_err(|e| explain(&e, text, file))?;
     if found.is_empty() {
         return Err(format!("{file} holds no scenario"));
     }
@@ -37,17 +38,34 @@ pub fn parse(text: &str, file: &str) -> Result<Vec<Scenario>, String> {
         if found[..n].iter().any(|other| other.name == scenario.name) {
             return Err(format!("{file}: two scenarios are named {:?}", scenario.name));
         }
+        scenario.check().map_err(|what| format!("{file}: scenario {:?}: {what}", scenario.name))?;
     }
     Ok(found)
 }
 
-fn explain(error: &serde_saphyr::Error, file: &str) -> String {
-    let place = error.location().map(|at| format!(":{}:{}", at.line(), at.column())).unwrap_or_default();
+fn explain(error: &serde_saphyr::Error, source: &str, file: &str) -> String {
+    let place = error.location().map(|at| (at.line(), at.column())).or_else(|| place_of_key(&error.to_string(), source));
+    let place = place.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
     let text = match error.without_snippet() {
         serde_saphyr::Error::Message { msg, .. } => msg.clone(),
         other => other.to_string(),
     };
     format!("{file}{place}: {}", nearest(&text).unwrap_or(text))
+}
+
+/// Where an unknown key stands; serde does not say. None where it stands in several places.
+fn place_of_key(text: &str, source: &str) -> Option<(u64, u64)> {
+    let key = text.split_once("unknown field `")?.1.split('`').next()?;
+    let mut places = source.lines().zip(1..).flat_map(|(line, number)| {
+        let starts = line.match_indices(key).map(move |(at, _)| (line, at, number));
+        starts.filter(|(line, at, _)| {
+            let (before, after) = (&line[..*at], &line[at + key.len()..]);
+            after.trim_start().starts_with(':') && before.ends_with(|c: char| " {,-".contains(c)) | before.is_empty()
+        })
+    });
+    let (line, at, number) = places.next()?;
+    let column = line[..at].chars().count() as u64 + 1;
+    places.next().is_none().then_some((number, column))
 }
 
 /// serde's message about an unknown key, with the nearest known one in the place of all.
