@@ -45,6 +45,12 @@ struct Found {
     severity: String,
     message: String,
     remedy: Option<String>,
+    /// Why it does not count, where the policy waives it.
+    #[serde(default)]
+    waived: Option<String>,
+    /// Of a plugin that has no say.
+    #[serde(default)]
+    monitored: bool,
 }
 
 #[derive(Deserialize)]
@@ -101,7 +107,12 @@ impl Story {
                 let found: Found = event.parse()?;
                 if found.severity != "info" {
                     let remedy = found.remedy.map(|text| format!(" ({text})")).unwrap_or_default();
-                    self.line(format!("{}: {}: {}{remedy}", found.severity, found.source, found.message));
+                    let aside = match found.waived {
+                        Some(reason) => format!(", waived ({reason})"),
+                        None if found.monitored => ", only monitored".to_owned(),
+                        None => String::new(),
+                    };
+                    self.line(format!("{}{aside}: {}: {}{remedy}", found.severity, found.source, found.message));
                 }
             }
             "step-failed" => {

@@ -69,6 +69,19 @@ join of cp-4 in prod-1: rolled-back in 4.2 s: cp-4 &lt;is&gt; a_voter &amp; well
 }
 
 #[test]
+fn what_the_policy_sets_aside_is_told_as_such() {
+    let aside = |key: &str, value: Value| {
+        let mut found: Value = serde_json::from_str(&finding("error").json).unwrap();
+        found[key] = value;
+        event(found)
+    };
+    let events = [aside("waived", json!("CHG-7")), aside("monitored", json!(true)), end("joined", 0)];
+    let text = posted(r#"{"format": "slack"}"#, &events)[0]["text"].as_str().unwrap().to_owned();
+    assert!(text.contains("\n• error, waived (CHG-7): time-offset: the clock is off"), "{text}");
+    assert!(text.contains("\n• error, only monitored: time-offset: the clock is off"), "{text}");
+}
+
+#[test]
 fn teams_gets_an_adaptive_card() {
     let sent = posted(r#"{"format": "teams"}"#, &[start(), end("joined", 0)]).remove(0);
     assert_eq!(sent["type"], "message");
