@@ -1,6 +1,6 @@
 //! `runner plugin`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
@@ -24,10 +24,6 @@ pub(super) enum Command {
         /// The plugin, a `.wasm` component
         file: PathBuf,
     },
-    /// Test a plugin against scenario files: facts in, expected verdict out, no cluster
-    Test(plugin_test::Args),
-    /// Ask the plugins of a recorded run again what they were asked, and show any difference
-    Replay(plugin_replay::Args),
     /// Fetch a plugin, verify it, say what it asks for, and accept it: it is locked as it is
     Add(plugin_add::Args),
     /// List the accepted plugins
@@ -46,15 +42,17 @@ pub(super) enum Command {
     Bundle(plugin_bundle::Args),
     /// Accept the plugins of such an archive, after everything in it is verified
     Unbundle(plugin_unbundle::Args),
+    /// Test a plugin against scenario files: facts in, expected verdict out, no cluster
+    Test(plugin_test::Args),
+    /// Ask the plugins of a recorded run again what they were asked, and show any difference
+    Replay(plugin_replay::Args),
 }
 
 pub(super) async fn run(command: Command, frame: &Frame) -> Ended {
     match command {
         Command::New(args) => author::new(args, frame),
         Command::Build(args) => author::build(&args, frame),
-        Command::Inspect { file } => inspect(file, frame),
-        Command::Test(args) => plugin_test::run(args, frame).await,
-        Command::Replay(args) => plugin_replay::run(args, frame).await,
+        Command::Inspect { file } => inspect(&file, frame),
         Command::Add(args) => plugin_add::run(args, frame).await,
         Command::List(args) => plugin_list::run(args, frame),
         Command::Verify(args) => plugin_verify::run(args, frame),
@@ -64,11 +62,13 @@ pub(super) async fn run(command: Command, frame: &Frame) -> Ended {
         Command::Push(args) => plugin_push::run(args, frame).await,
         Command::Bundle(args) => plugin_bundle::run(args, frame),
         Command::Unbundle(args) => plugin_unbundle::run(args, frame).await,
+        Command::Test(args) => plugin_test::run(args, frame).await,
+        Command::Replay(args) => plugin_replay::run(args, frame).await,
     }
 }
 
-fn inspect(file: PathBuf, frame: &Frame) -> Ended {
-    let description = plugins::inspect(&file)?;
+fn inspect(file: &Path, frame: &Frame) -> Ended {
+    let description = plugins::inspect(file)?;
     let shown = match frame.global.output {
         Output::Text => description.to_string(),
         Output::Json => serde_json::to_string_pretty(&description).unwrap_or_default(),
