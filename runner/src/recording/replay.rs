@@ -90,6 +90,7 @@ pub async fn replay(specimen: &Specimen, recorded: &Recorded) -> Result<Replayed
     let circumstances = Circumstances {
         settings: plugin.settings.clone(),
         grants: Some(plugin.grants.clone()),
+        answered_already: true,
         limits,
         now: recorded.now,
         wasi_clock: recorded.wasi_clock.clone(),
