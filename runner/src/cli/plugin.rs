@@ -11,8 +11,14 @@ use super::{
 use crate::pipeline::Outcome;
 use crate::plugins;
 
+mod author;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Start a plugin's project: a small plugin that does real work, builds at once, and whose scenarios pass
+    New(author::New),
+    /// Build the plugin of a project, and look whether it keeps the project file's promises
+    Build(author::Build),
     /// Say which roles a plugin has, what it asks for, and whether this runner can serve it
     Inspect {
         /// The plugin, a `.wasm` component
@@ -40,6 +46,8 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command, frame: &Frame) -> Ended {
     match command {
+        Command::New(args) => author::new(args, frame),
+        Command::Build(args) => author::build(&args, frame),
         Command::Inspect { file } => inspect(file, frame),
         Command::Add(args) => plugin_add::run(args, frame).await,
         Command::List(args) => plugin_list::run(args, frame),
