@@ -117,7 +117,7 @@ impl Registry {
             self.authorization = Some(self.authorize(&answer, what).await?);
             answer = self.send_once(ask, true).await?;
         }
-        if ask.method == Method::GET {
+        if matches!(ask.method, Method::GET | Method::HEAD) {
             answer = self.follow(ask, answer).await?;
         }
         match answer.status() {
