@@ -335,7 +335,7 @@ async fn what_cosign_signed_is_good() {
     let fake = serving(served(unsigned.to_string().as_bytes())).await;
     let ended = pull(&scratch, &[], &format!("oci://{}/a:1", fake.host), &args).await.expect_code(2);
     assert!(ended.stderr.contains("is not signed"), "{}", ended.stderr);
-    let mut other = signed;
+    let mut other = signed.clone();
     other["layers"][0]["annotations"]["dev.cosignproject.cosign/signature"] = json!("MEUCIQ==");
     let fake = serving(served(other.to_string().as_bytes())).await;
     let ended = pull(&scratch, &[], &format!("oci://{}/a:1", fake.host), &args).await.expect_code(2);
