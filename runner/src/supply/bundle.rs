@@ -144,7 +144,10 @@ fn candidate(
 ) -> Result<Candidate, SupplyError> {
     let part = |name: &str| parts.get(name).ok_or_else(|| bad(format!("{name}, of {}, is missing", entry.name)));
     let component = part(&component_file(&entry.digest))?;
-    check::component(entry, component)?;
+    match Digest::of(component) {
+        found if found == entry.digest => check::component(entry, component)?,
+        found => return Err(bad(format!("the component of {} in it was changed: it is {found}", entry.name))),
+    }
     let kept = match &entry.signer {
         Some(signer) => {
             let bytes = part(&signature_file(&signer.signature))?;
