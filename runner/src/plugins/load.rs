@@ -66,6 +66,8 @@ pub(super) struct Compiled {
     pub(super) size: usize,
     /// Why its compiled code was not kept, where it was to be.
     pub(super) not_kept: Option<String>,
+    /// Why its compiled code was there and not used.
+    pub(super) mistrusted: Option<String>,
 }
 
 impl PluginConfig {
@@ -115,8 +117,12 @@ pub(super) fn compile(
         return Err(Refusal::NotPinned { found, pinned: pinned.to_owned() });
     }
     let engine = engine.wasmtime();
-    let mut not_kept = None;
-    let component = match cache.and_then(|cache| cache.get(engine, &digest)) {
+    let (mut not_kept, mut mistrusted) = (None, None);
+    let kept = cache.map_or(Ok(None), |cache| cache.get(engine, &digest));
+    let component = match kept.unwrap_or_else(|why| {
+        mistrusted = Some(why);
+        None
+    }) {
         Some(component) => component,
         None => {
             let component = Component::from_binary(engine, &bytes).map_err(|e| invalid(&e))?;
@@ -124,7 +130,7 @@ pub(super) fn compile(
             component
         }
     };
-    Ok(Compiled { surface: Surface::of(&component, engine), component, digest, size: bytes.len(), not_kept })
+    Ok(Compiled { surface: Surface::of(&component, engine), component, digest, size: bytes.len(), not_kept, mistrusted })
 }
 
 /// Links a compiled component and instantiates it once: the types of its roles are compared only then. Returns with it the names
@@ -209,12 +215,13 @@ pub(super) async fn load(
         plugin: config.name.clone(),
         roles: compiled.surface.roles.iter().map(Role::to_string).collect(),
         digest: source::digest_text(&compiled.digest),
-        notes: notes(&compiled.surface, &config, &missing, not_kept),
+        notes: notes(&compiled, &config, &missing, not_kept),
     }));
     Ok(plugin)
 }
 
-fn notes(surface: &Surface, config: &PluginConfig, missing: &[String], not_kept: Option<&String>) -> Vec<String> {
+fn notes(compiled: &Compiled, config: &PluginConfig, missing: &[String], not_kept: Option<&String>) -> Vec<String> {
+    let surface = &compiled.surface;
     let mut notes = Vec::new();
     if !missing.is_empty() {
         notes.push(newer(missing));
@@ -228,6 +235,9 @@ fn notes(surface: &Surface, config: &PluginConfig, missing: &[String], not_kept:
     let asks = |c: &Capability| surface.imports.iter().any(|i| Interface::parse(i).is_some_and(|i| i.name == c.name()));
     for capability in Capability::ALL.into_iter().filter(|c| config.grants.has(*c) && !asks(c)) {
         notes.push(format!("is granted `{}` and does not ask for it", capability.name()));
+    }
+    if let Some(why) = &compiled.mistrusted {
+        notes.push(format!("the compiled code that was kept of it was not used, and it was compiled anew: {why}"));
     }
     if let Some(why) = not_kept {
         notes.push(format!("its compiled code is not kept, so it is compiled every time: {why}"));
