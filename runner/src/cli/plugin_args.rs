@@ -167,7 +167,8 @@ fn refuse_twins(plugins: &[ChosenPlugin]) -> Result<(), Failure> {
     for plugin in plugins {
         if let Some(twin) = seen.insert(&plugin.name, &plugin.path) {
             let (name, twin, path) = (&plugin.name, twin.display(), plugin.path.display());
-            let hint = "rename one of the files, or give it a `name` in the policy: it is how settings and verdicts refer to it";
+            let hint =
+                "rename one of the files, or give it a `name` in the policy: it is how settings and verdicts refer to it";
             return Err(bad_input(format!("--plugins: {twin} and {path} are both named {name}")).hint(hint));
         }
     }
@@ -242,10 +243,13 @@ mod tests {
         let chosen = args.chosen().unwrap();
         let names: Vec<&str> = chosen.plugins.iter().map(|p| p.name.as_str()).collect();
         assert_eq!(names, ["erste", "extra", "late"]);
-        assert_eq!(chosen.overrides, [
-            "--plugin-failure: a failure of late is ignored, whatever the policy says",
-            "--plugin-settings: erste has other settings than the policy gives it",
-        ]);
+        assert_eq!(
+            chosen.overrides,
+            [
+                "--plugin-failure: a failure of late is ignored, whatever the policy says",
+                "--plugin-settings: erste has other settings than the policy gives it",
+            ]
+        );
         // What the journal keeps is enough to go on with, and knows of a secret only where it is.
         let kept = serde_json::to_string(&chosen.plugins).unwrap();
         assert_eq!(serde_json::from_str::<Vec<ChosenPlugin>>(&kept).unwrap(), chosen.plugins);

@@ -38,11 +38,8 @@ fn components(file: &PolicyFile, i: usize, plugin: &policy::Plugin) -> Result<Ve
     }
     let path = absolute(file.folder().join(&plugin.source.0));
     let found = plugins::find(std::slice::from_ref(&path)).map_err(refused)?;
-    let own = [
-        ("name", plugin.name.is_some()),
-        ("digest", plugin.digest.is_some()),
-        ("settings", !plugin.settings.is_empty()),
-    ];
+    let own =
+        [("name", plugin.name.is_some()), ("digest", plugin.digest.is_some()), ("settings", !plugin.settings.is_empty())];
     if found.len() > 1
         && let Some((key, _)) = own.into_iter().find(|(_, given)| *given)
     {

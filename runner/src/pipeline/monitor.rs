@@ -73,12 +73,6 @@ fn tell_promotion(run: &mut Run, answer: Answer<Verdict>) {
 }
 
 /// Tells a verdict that does not count.
-pub(super) fn tell_verdict(
-    run: &mut Run,
-    plugin: String,
-    would: &'static str,
-    reason: String,
-    usage: crate::event::Usage,
-) {
+pub(super) fn tell_verdict(run: &mut Run, plugin: String, would: &'static str, reason: String, usage: crate::event::Usage) {
     run.emit(EventKind::PluginVerdict { plugin, verdict: "monitored", would: Some(would), reason, usage });
 }

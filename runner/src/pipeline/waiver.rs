@@ -49,7 +49,9 @@ impl Waiver {
                 "the waiver of {plugin}'s {} ended {until} and does not count any more (it said: {})",
                 self.code, self.reason
             ),
-            remedy: Some("set right what it is about, or give it another date; a waiver that is not needed can go".to_owned()),
+            remedy: Some(
+                "set right what it is about, or give it another date; a waiver that is not needed can go".to_owned(),
+            ),
             member: self.member.clone(),
             waived: None,
             monitored: false,

@@ -17,7 +17,9 @@ use super::refusal::{self, Refusal};
 use super::roles::{Exports, Role, health_check_role, notifier_role, promotion_role};
 use crate::cluster::{MemberId, View};
 use crate::event::{Event, EventSink, Usage};
-use crate::pipeline::{Answer, FailurePolicy, Fault, FaultKind, Finding, Mode, Newcomer, Policy, PolicyError, Sample, Verdict};
+use crate::pipeline::{
+    Answer, FailurePolicy, Fault, FaultKind, Finding, Mode, Newcomer, Policy, PolicyError, Sample, Verdict,
+};
 use crate::surroundings::Surroundings;
 
 /// The plugins of a run. Loading begins at once, in the background; dropping it ends loading and every call.

@@ -290,14 +290,7 @@ impl Board {
         self.tell(Detail { more: lines.collect(), speaker: Some(plugin), ..Detail::new(mark, text) }, width)
     }
 
-    fn verdict(
-        &mut self,
-        plugin: &str,
-        verdict: &str,
-        would: Option<&str>,
-        reason: &str,
-        width: usize,
-    ) -> Vec<String> {
+    fn verdict(&mut self, plugin: &str, verdict: &str, would: Option<&str>, reason: &str, width: usize) -> Vec<String> {
         if verdict == "told" && reason.is_empty() && !self.verbose {
             return Vec::new();
         }

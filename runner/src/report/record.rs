@@ -278,7 +278,8 @@ impl Plugin {
         let full = self.verdicts.len() >= SHAPES;
         let same = self.verdicts.iter().position(|s| (s.verdict, s.would) == (verdict, would) && s.shape == shape);
         // Where there is no room for another wording, the latest of the same verdict is replaced; a new verdict always has room.
-        let instead = || if full { self.verdicts.iter().rposition(|s| (s.verdict, s.would) == (verdict, would)) } else { None };
+        let instead =
+            || if full { self.verdicts.iter().rposition(|s| (s.verdict, s.would) == (verdict, would)) } else { None };
         match same.or_else(instead) {
             Some(place) => {
                 let said = &mut self.verdicts[place];
@@ -559,7 +560,10 @@ mod tests {
             let wait = EventKind::Waiting { step: "sync", reason: reason.clone(), left: None };
             record.emit(Event { at, kind: wait });
             let usage = Usage::default();
-            record.emit(Event { at, kind: EventKind::PluginVerdict { plugin: "p".into(), verdict: "wait", would: None, reason, usage } });
+            record.emit(Event {
+                at,
+                kind: EventKind::PluginVerdict { plugin: "p".into(), verdict: "wait", would: None, reason, usage },
+            });
         }
         let json = parsed(&record);
         assert_eq!(json["waits"].as_array().unwrap().len(), SHAPES);

@@ -308,7 +308,9 @@ impl FromStr for Source {
             _ if text.trim().is_empty() => Err("a path or `oci://…` is missing".to_owned()),
             Some(("oci", "")) => Err("after `oci://` the component's place is missing".to_owned()),
             None | Some(("oci", _)) => Ok(Self(text.to_owned())),
-            Some((scheme, _)) => Err(format!("`{scheme}://` is not a source: use a path, or `oci://registry/repository:tag`")),
+            Some((scheme, _)) => {
+                Err(format!("`{scheme}://` is not a source: use a path, or `oci://registry/repository:tag`"))
+            }
         }
     }
 }
@@ -333,9 +335,10 @@ impl FromStr for Until {
         // A moment first: the date parser takes a moment's date, too, and forgets its time.
         let moment = text.parse::<Timestamp>().ok();
         let by_day = || if text.len() == 10 { text.parse::<Date>().ok().and_then(day) } else { None };
-        moment.or_else(by_day).map(Self).ok_or_else(|| {
-            format!("{text:?} is neither a day nor a moment: write `2026-12-31` or `2026-12-31T18:00:00Z`")
-        })
+        moment
+            .or_else(by_day)
+            .map(Self)
+            .ok_or_else(|| format!("{text:?} is neither a day nor a moment: write `2026-12-31` or `2026-12-31T18:00:00Z`"))
     }
 }
 

@@ -16,7 +16,8 @@ mod tests {
 
     #[test]
     fn slips_are_found_and_other_words_are_not() {
-        let names = ["name", "source", "digest", "settings", "grants", "limits", "failurePolicy", "mode", "order", "waivers"];
+        let names =
+            ["name", "source", "digest", "settings", "grants", "limits", "failurePolicy", "mode", "order", "waivers"];
         for (given, meant) in [
             ("setings", Some("settings")),
             ("failure_policy", Some("failurePolicy")),

@@ -157,7 +157,10 @@ impl PolicyFile {
         }
         let too_often = spec.gate.interval.is_some_and(|s| s.0 < std::time::Duration::from_millis(10));
         if too_often {
-            return Err(self.spec_mistake(&["spec", "gate", "interval"], "10ms is the least: each sample is two requests to the cluster"));
+            return Err(self.spec_mistake(
+                &["spec", "gate", "interval"],
+                "10ms is the least: each sample is two requests to the cluster",
+            ));
         }
         Ok(())
     }

@@ -89,12 +89,7 @@ async fn judge(run: &Run, view: &View) -> Result<Vec<Finding>, Failure> {
 }
 
 /// One plugin's answer: tells it, and returns the refusal that it comes to.
-fn take(
-    run: &mut Run,
-    view: &View,
-    answer: Answer<Vec<Finding>>,
-    counts: &mut Counts,
-) -> Result<Option<Failure>, Failure> {
+fn take(run: &mut Run, view: &View, answer: Answer<Vec<Finding>>, counts: &mut Counts) -> Result<Option<Failure>, Failure> {
     let Answer { plugin, result, failure_policy, waivers, usage } = answer;
     match result {
         Ok(findings) => {

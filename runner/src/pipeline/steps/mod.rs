@@ -11,8 +11,8 @@ pub(super) use sync::Sync;
 pub(super) use verify::verify;
 
 mod add_learner;
-mod approval;
 mod announce;
+mod approval;
 pub(super) mod check;
 mod discover;
 mod lock;
