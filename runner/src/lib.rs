@@ -1,6 +1,7 @@
 //! runner takes a control-plane node's etcd member from "does not exist" to "healthy voter" the safe way, judged by sandboxed
 //! WebAssembly plugins.
 
+pub mod authoring;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
@@ -11,7 +12,10 @@ pub mod launch;
 pub mod pipeline;
 pub mod pki;
 pub mod plugins;
+pub mod recording;
 pub mod report;
+pub mod scenario;
+pub mod supply;
 pub mod surroundings;
 pub mod text;
 pub mod tls;

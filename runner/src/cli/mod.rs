@@ -18,7 +18,19 @@ mod limit_args;
 mod member_args;
 mod output;
 mod plugin;
+mod plugin_add;
 mod plugin_args;
+mod plugin_bundle;
+mod plugin_list;
+mod plugin_pull;
+mod plugin_push;
+mod plugin_remove;
+mod plugin_replay;
+mod plugin_store_args;
+mod plugin_test;
+mod plugin_unbundle;
+mod plugin_update;
+mod plugin_verify;
 mod policy;
 mod policy_args;
 mod resume;
@@ -96,10 +108,11 @@ Exit status:
     0  done
     1  a bug in runner
     2  the arguments or files cannot be used; nothing was changed
+    3  a plugin's test failed, or a replayed run came out otherwise
    10  a built-in check refused; the cluster is as it was
    11  a plugin refused; the cluster is as it was
    12  a plugin failed to answer; the cluster is as it was
-   13  the cluster could not be reached; it is as it was
+   13  the cluster (or a registry) could not be reached; it is as it was
    14  something took too long; undone
    15  something failed; undone
    16  stuck: a person is needed, and is told what to do
@@ -155,7 +168,7 @@ impl Command {
             Self::Resume(args) => resume::resume(args, frame).await,
             Self::Rollback(args) => resume::rollback(args, frame).await,
             Self::Demo(args) => demo::run(args, frame).await,
-            Self::Plugin(command) => plugin::run(command, frame),
+            Self::Plugin(command) => plugin::run(command, frame).await,
             Self::Policy(command) => policy::run(command, frame).await,
         }
     }
@@ -191,6 +204,7 @@ mod tests {
         for outcome in [
             Outcome::Joined,
             Outcome::BadInput,
+            Outcome::Differs,
             Outcome::CheckRefused,
             Outcome::PluginRefused,
             Outcome::PluginFailed,

@@ -9,19 +9,24 @@ use serde::{Deserialize, Serialize};
 
 use super::bad_input;
 use super::cluster_args::absolute;
+use super::plugin_store_args::StoreArgs;
 use super::policy_args::{self, mistaken};
 use crate::config::policy::PolicyFile;
 use crate::grants::Grants;
 use crate::pipeline::{Failure, FailurePolicy, Mode, Waiver};
 use crate::plugins::{self, Limits, PluginConfig, PluginSource};
+use crate::supply::{self, Resolved};
 
 /// The plugins.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Plugins")]
 pub(super) struct PluginArgs {
-    /// Plugin files (`.wasm` components), folders of them, and a policy file (`.yaml`); may be given several times
+    /// Plugin files (`.wasm` components), folders of them, a policy file (`.yaml`), and accepted plugins by name or as oci://…;
+    /// may be given several times
     #[arg(long, value_name = "PATH", num_args = 1.., value_delimiter = ',')]
     plugins: Vec<PathBuf>,
+    #[command(flatten)]
+    store: StoreArgs,
     /// A plugin's settings as a JSON object, or `@FILE` with one; the plugin's name is its file's, without `.wasm`. In the place of
     /// all settings that a policy gives it, which is reported
     #[arg(long, value_name = "NAME=JSON", value_parser = pair)]
@@ -74,10 +79,16 @@ impl PluginArgs {
             return Err(bad_input(text).hint("a join has one policy: put the plugins of both into one file"));
         }
         let policy = policies.first().map(|path| PolicyFile::read(&absolute(path.clone())).map_err(mistaken)).transpose()?;
-        let mut plugins = policy.as_ref().map(policy_args::plugins).transpose()?.unwrap_or_default();
+        let store = if self.plugins.is_empty() { None } else { self.store.open()? };
+        let of_policy = policy.as_ref().map(|file| policy_args::plugins(file, store.as_ref())).transpose()?;
+        let mut plugins = of_policy.unwrap_or_default();
         let ruled = plugins.len();
+        let (locked, paths): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| names_locked(path));
+        for source in locked {
+            plugins.push(ChosenPlugin::resolved(supply::resolve(&source.to_string_lossy(), store.as_ref())?));
+        }
         for path in plugins::find(&paths)? {
-            plugins.push(ChosenPlugin::new(absolute(path)));
+            plugins.push(ChosenPlugin::resolved(supply::resolve_file(&absolute(path), store.as_ref())?));
         }
         refuse_twins(&plugins)?;
         let mut overrides = Vec::new();
@@ -142,6 +153,13 @@ impl ChosenPlugin {
         }
     }
 
+    /// The plugin of this file, pinned to the digest that it has now; under the name that it was accepted as, where it was.
+    pub(super) fn resolved(resolved: Resolved) -> Self {
+        let plain = Self::new(resolved.path);
+        let name = resolved.entry.map_or(plain.name, |entry| entry.name);
+        Self { name, digest: Some(resolved.digest.to_string()), ..plain }
+    }
+
     pub(super) fn config(&self) -> PluginConfig {
         PluginConfig {
             path: self.path.clone(),
@@ -160,6 +178,12 @@ impl ChosenPlugin {
 /// Policy files are told from components by their names' endings.
 pub(super) fn is_policy(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("yaml") || e.eq_ignore_ascii_case("yml")) && !path.is_dir()
+}
+
+/// Whether this is a plugin of the store: `oci://…`, or a name that is no file's.
+fn names_locked(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    supply::Source::is_oci(&text) || (!path.exists() && supply::may_be_name(&text))
 }
 
 fn refuse_twins(plugins: &[ChosenPlugin]) -> Result<(), Failure> {
@@ -239,6 +263,7 @@ mod tests {
             plugins: vec![folder.path().join("extra.wasm"), folder.path().join("policy.yaml")],
             plugin_settings: vec![pair("erste={\"a\":1}").unwrap()],
             plugin_failure: vec![pair("late=ignore").unwrap()],
+            store: StoreArgs::at(folder.path().join("no-store")),
         };
         let chosen = args.chosen().unwrap();
         let names: Vec<&str> = chosen.plugins.iter().map(|p| p.name.as_str()).collect();

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::cluster_args::absolute;
 use super::plugin_args::ChosenPlugin;
+use super::plugin_store_args::StoreArgs;
 use super::policy_args::{self, mistaken};
 use super::setup::plugin_cache;
 use super::{Ended, Frame, Output};
@@ -16,6 +17,7 @@ use crate::event::EventKind;
 use crate::pipeline::{Failure, Mode, Outcome, Policy};
 use crate::plugins::Plugins;
 use crate::report::Buffer;
+use crate::supply::Store;
 use crate::surroundings::Nothing;
 
 #[derive(Debug, Subcommand)]
@@ -25,6 +27,8 @@ pub(super) enum Command {
     Check {
         /// The policy, a `.yaml` file
         file: PathBuf,
+        #[command(flatten)]
+        store: StoreArgs,
     },
     /// Print the JSON Schema of policy files, for editors
     Schema,
@@ -55,8 +59,8 @@ struct CheckedPlugin {
 pub(super) async fn run(command: Command, frame: &Frame) -> Ended {
     let shown = match command {
         Command::Schema => serde_json::to_string_pretty(&schema()).unwrap_or_default(),
-        Command::Check { file } => {
-            let checked = check(file).await?;
+        Command::Check { file, store } => {
+            let checked = check(file, store.open()?).await?;
             match frame.global.output {
                 Output::Text => checked.text(),
                 Output::Json => serde_json::to_string_pretty(&checked).unwrap_or_default(),
@@ -67,9 +71,9 @@ pub(super) async fn run(command: Command, frame: &Frame) -> Ended {
     Ok(Outcome::Joined)
 }
 
-async fn check(path: PathBuf) -> Result<Checked, Failure> {
+async fn check(path: PathBuf, store: Option<Store>) -> Result<Checked, Failure> {
     let file = PolicyFile::read(&absolute(path)).map_err(mistaken)?;
-    let mut chosen = policy_args::plugins(&file)?;
+    let mut chosen = policy_args::plugins(&file, store.as_ref())?;
     chosen.sort_by_key(|plugin| plugin.order);
     let told = Arc::new(Buffer::default());
     let configs = chosen.iter().map(ChosenPlugin::config).collect();

@@ -9,13 +9,14 @@ use crate::config::policy::{self, Mistake, PolicyFile};
 use crate::grants::{Grants, SecretSource};
 use crate::pipeline::{Failure, FailurePolicy, Mode, Waiver};
 use crate::plugins::{self, Limits};
+use crate::supply::{self, Resolved, Store};
 
-/// The plugins of a policy, in the order of the file.
-pub(super) fn plugins(file: &PolicyFile) -> Result<Vec<ChosenPlugin>, Failure> {
+/// The plugins of a policy, in the order of the file. What is locked is taken from the store, as it was accepted or not at all.
+pub(super) fn plugins(file: &PolicyFile, store: Option<&Store>) -> Result<Vec<ChosenPlugin>, Failure> {
     let mut chosen = Vec::new();
     for (i, plugin) in file.policy.spec.plugins.iter().enumerate() {
-        let paths = components(file, i, plugin).map_err(mistaken)?;
-        chosen.extend(paths.into_iter().map(|path| chosen_plugin(file, plugin, path)));
+        let components = components(file, i, plugin, store).map_err(mistaken)?;
+        chosen.extend(components.into_iter().map(|resolved| chosen_plugin(file, plugin, resolved)));
     }
     Ok(chosen)
 }
@@ -27,16 +28,26 @@ pub(super) fn mistaken(mistake: Mistake) -> Failure {
 }
 
 /// The component files of an entry: one, or those of a folder.
-fn components(file: &PolicyFile, i: usize, plugin: &policy::Plugin) -> Result<Vec<PathBuf>, Mistake> {
+fn components(
+    file: &PolicyFile,
+    i: usize,
+    plugin: &policy::Plugin,
+    store: Option<&Store>,
+) -> Result<Vec<Resolved>, Mistake> {
     let refused = |error: crate::pipeline::PolicyError| {
         let mut mistake = file.plugin_mistake(i, "source", error.message);
         mistake.hints = error.hints;
         mistake
     };
-    if let Some(reference) = plugin.source.oci() {
-        return plugins::fetched(reference).map(|path| vec![path]).map_err(refused);
+    let from_store =
+        |source: &str| supply::resolve(source, store).map(|resolved| vec![resolved]).map_err(|e| refused(e.into()));
+    if plugin.source.oci().is_some() {
+        return from_store(&plugin.source.0);
     }
     let path = absolute(file.folder().join(&plugin.source.0));
+    if !path.exists() && supply::may_be_name(&plugin.source.0) {
+        return from_store(&plugin.source.0);
+    }
     let found = plugins::find(std::slice::from_ref(&path)).map_err(refused)?;
     let own =
         [("name", plugin.name.is_some()), ("digest", plugin.digest.is_some()), ("settings", !plugin.settings.is_empty())];
@@ -48,11 +59,12 @@ fn components(file: &PolicyFile, i: usize, plugin: &policy::Plugin) -> Result<Ve
         mistake.hints.push("write an entry for each component that differs, with its own file as the source".to_owned());
         return Err(mistake);
     }
-    Ok(found)
+    let resolve = |path: PathBuf| supply::resolve_file(&path, store).map_err(|e| refused(e.into()));
+    found.into_iter().map(resolve).collect()
 }
 
-fn chosen_plugin(file: &PolicyFile, plugin: &policy::Plugin, path: PathBuf) -> ChosenPlugin {
-    let plain = ChosenPlugin::new(path);
+fn chosen_plugin(file: &PolicyFile, plugin: &policy::Plugin, resolved: Resolved) -> ChosenPlugin {
+    let plain = ChosenPlugin::resolved(resolved);
     ChosenPlugin {
         name: plugin.name.as_ref().map_or(plain.name, |name| name.0.clone()),
         settings: plugin.settings.clone().into(),
@@ -62,7 +74,8 @@ fn chosen_plugin(file: &PolicyFile, plugin: &policy::Plugin, path: PathBuf) -> C
         }),
         limits: limits(&plugin.limits),
         grants: from_folder(plugin.grants.clone(), file.folder()),
-        digest: plugin.digest.as_ref().map(|digest| digest.0.clone()),
+        // What the policy pins comes first: where it is not what was accepted, loading says so.
+        digest: plugin.digest.as_ref().map(|digest| digest.0.clone()).or(plain.digest),
         mode: match plugin.mode {
             policy::Mode::Enforce => Mode::Enforce,
             policy::Mode::Monitor => Mode::Monitor,

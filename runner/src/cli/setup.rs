@@ -11,8 +11,8 @@ use crate::cluster::etcd::EtcdLock;
 use crate::event::{Event, EventKind, EventSink};
 use crate::launch::{ExternalConfig, ExternalLauncher, ProcessConfig, ProcessLauncher};
 use crate::pipeline::{Failure, JoinPlan, Launcher, Mode, Parts, Policy};
-use crate::plugins::Plugins;
-use crate::surroundings::Live;
+use crate::plugins::{Plugins, Recorder};
+use crate::surroundings::{Live, Site};
 
 /// A run's outside world, as paths and names.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -47,12 +47,16 @@ impl Setup {
         &self,
         plan: &JoinPlan,
         sink: Arc<dyn EventSink>,
+        recorder: Option<Arc<dyn Recorder>>,
         announce: impl Fn(String) + Send + Sync + 'static,
     ) -> Result<Parts, Failure> {
         let cluster = self.trust.cluster()?;
         let lock = EtcdLock::new(Arc::clone(&cluster), plan.run.clone(), plan.name.clone());
         let plugins = self.plugins.iter().map(ChosenPlugin::config).collect();
-        let all = Plugins::load(plugins, self.plugin_cache.clone(), Arc::new(Live::default()), Arc::clone(&sink));
+        let mut site = Site::new(Arc::clone(&cluster), plan.endpoints.clone(), self.trust.tls());
+        site.kubeconfig = kubeconfig();
+        let (cache, live) = (self.plugin_cache.clone(), Arc::new(Live::new(site)));
+        let all = Plugins::load_recorded(plugins, cache, live, Arc::clone(&sink), recorder);
         // Without a plugin whose word counts, nobody is asked: the built-in checks and the gate decide.
         let monitors = all.only(Mode::Monitor).map(|monitors| Arc::new(monitors) as Arc<dyn Policy>);
         let policy = Arc::new(all.only(Mode::Enforce).unwrap_or_else(|| all.nobody()));
@@ -95,6 +99,13 @@ impl ChosenLauncher {
             Self::External(config) => Arc::new(ExternalLauncher::new(config.clone(), Box::new(announce))),
         }
     }
+}
+
+/// The kubeconfig of a control-plane node, where there is one and `KUBECONFIG` names no other; for plugins that may read
+/// Kubernetes objects.
+fn kubeconfig() -> Option<PathBuf> {
+    let admin = PathBuf::from("/etc/kubernetes/admin.conf");
+    (std::env::var_os("KUBECONFIG").is_none() && admin.exists()).then_some(admin)
 }
 
 /// Where compiled plugins are kept: in `RUNNER_CACHE_DIR`, or with other caches of the user.

@@ -12,7 +12,8 @@ use crate::cluster::{MemberId, View};
 use crate::event::{Event, Usage};
 
 /// The member that wants to join, as it is planned.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Newcomer {
     /// The name it will have.
     pub name: String,
@@ -25,7 +26,8 @@ pub struct Newcomer {
 }
 
 /// How far the candidate was behind at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Sample {
     /// When.
     pub at: Timestamp,
@@ -42,7 +44,7 @@ pub struct Sample {
 }
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Good to know.
@@ -54,7 +56,7 @@ pub enum Severity {
 }
 
 /// Something that a check found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// How bad.
     pub severity: Severity,
@@ -69,7 +71,8 @@ pub struct Finding {
 }
 
 /// A promotion plugin's answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Verdict {
     /// It may vote.
     Approve,
@@ -109,7 +112,7 @@ pub enum Mode {
 }
 
 /// In which way a plugin failed to answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// It said itself that it could not do its work.
@@ -131,7 +134,7 @@ pub enum FaultKind {
 }
 
 /// A plugin that did not answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// In which way.
     pub kind: FaultKind,

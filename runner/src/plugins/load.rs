@@ -8,10 +8,11 @@ use wasmtime::component::Component;
 
 use super::bindings::exports::runner::plugin::configuration;
 use super::cache::Cache;
-use super::call::Callee;
+use super::call::{Callee, Permission};
 use super::engine::Engine;
 use super::limits::Limits;
 use super::link::{self, Linked};
+use super::record::{Identity, Question, Recorder};
 use super::refusal::Refusal;
 use super::roles::{Exports, Role, configuration_role};
 use super::source::{self, Bytes, PluginSource};
@@ -153,11 +154,23 @@ pub(super) async fn link_and_instantiate(
             engine: engine.clone(),
             pre,
             limits: config.limits.clone(),
-            settings,
-            grants: Arc::new(config.grants.clone()),
+            settings: settings.clone(),
+            permission: Permission::Granted(Arc::new(config.grants.clone())),
             surroundings: surroundings.clone(),
             sink: sink.clone(),
             wasi_random: compiled.surface.wasi.then(|| wasi::random(&compiled.digest)),
+            identity: Arc::new(Identity {
+                name: config.name.clone(),
+                path: config.path.clone(),
+                digest: source::digest_text(&compiled.digest),
+                contract: compiled.surface.contract.map(|(major, minor, patch)| format!("{major}.{minor}.{patch}")),
+                settings,
+                grants: config.grants.clone(),
+                limits: config.limits.clone(),
+            }),
+            recorder: None,
+            now: None,
+            tape: Vec::new(),
         },
         failure_policy: config.failure_policy,
         mode: config.mode,
@@ -174,6 +187,7 @@ pub(super) async fn load(
     config: PluginConfig,
     surroundings: Arc<dyn Surroundings>,
     sink: Arc<dyn EventSink>,
+    recorder: Option<Arc<dyn Recorder>>,
 ) -> Result<Plugin, PolicyError> {
     let compiling = tokio::task::spawn_blocking({
         let (engine, cache) = (engine.clone(), cache.clone());
@@ -182,10 +196,11 @@ pub(super) async fn load(
     });
     let refuse = |refusal: Refusal| refusal.of(&config.name);
     let compiled = compiling.await.map_err(|e| refuse(Refusal::Internal(e.to_string())))?.map_err(refuse)?;
-    let (plugin, missing) =
+    let (mut plugin, missing) =
         link_and_instantiate(&engine, &compiled, &config, Granted::These(&config.grants), &surroundings, &sink)
             .await
             .map_err(refuse)?;
+    plugin.callee.recorder = recorder;
     if let Some(configuration) = plugin.exports.configuration.clone() {
         check_settings(&plugin.callee, configuration).await.map_err(refuse)?;
     }
@@ -237,7 +252,7 @@ async fn check_types(plugin: &Plugin) -> Result<(), Refusal> {
 }
 
 async fn check_settings(callee: &Callee, indices: configuration::GuestIndices) -> Result<(), Refusal> {
-    let called = callee.call(|guest| Box::pin(configuration_role::validate(guest, indices))).await;
+    let called = callee.put(Question::Settings, |guest| Box::pin(configuration_role::validate(guest, indices))).await;
     match called.result {
         Ok(problems) if problems.is_empty() => Ok(()),
         Ok(problems) => Err(Refusal::BadSettings(problems)),

@@ -13,7 +13,7 @@ use crate::pipeline::PolicyError;
 use crate::text::one_line;
 
 /// Largest component file. The largest kind known, Python's, starts at 18 MB.
-pub(super) const MAX_SIZE: u64 = 128 << 20;
+pub(crate) const MAX_SIZE: u64 = 128 << 20;
 
 /// The first eight bytes of a component, and of a core module.
 const COMPONENT: &[u8; 8] = b"\0asm\x0d\0\x01\0";
@@ -83,18 +83,6 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, PolicyError> {
     Ok(found)
 }
 
-/// The file of a component that was fetched from a registry before; nothing is fetched now. `reference` is without `oci://`.
-///
-/// # Errors
-///
-/// It was not fetched.
-pub fn fetched(reference: &str) -> Result<PathBuf, PolicyError> {
-    Err(PolicyError {
-        message: format!("oci://{reference} is not on this machine"),
-        hints: vec![format!("fetch it before the join: runner plugin add oci://{reference}")],
-    })
-}
-
 /// Reads a component file and refuses what is none, without compiling anything.
 pub(super) fn read(path: &Path) -> Result<Bytes, Refusal> {
     let unreadable = |e: std::io::Error| Refusal::Unreadable(e.to_string());
@@ -117,13 +105,23 @@ pub(super) fn read(path: &Path) -> Result<Bytes, Refusal> {
     Ok(Bytes { bytes, digest })
 }
 
+/// `sha256:…` of a component file.
+///
+/// # Errors
+///
+/// It cannot be read, or is no component.
+pub fn digest_of(path: &Path) -> Result<String, PolicyError> {
+    let name = PluginSource { path: path.to_owned(), name: None }.name();
+    read(path).map(|bytes| digest_text(&bytes.digest)).map_err(|refusal| refusal.of(&name))
+}
+
 /// `sha256:` and the digest in hex.
 pub(super) fn digest_text(digest: &[u8; 32]) -> String {
     digest.iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// What these bytes are, by their first ones.
-fn check(bytes: &[u8]) -> Result<(), Refusal> {
+pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
     if bytes.is_empty() {
         return Err(Refusal::Empty);
     }

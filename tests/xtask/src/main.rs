@@ -4,6 +4,7 @@
 //! cargo's target folder: nothing is installed into the system, apart from rustup's own guest target.
 
 mod bench;
+mod bindings;
 mod context;
 mod demo;
 mod guests;
@@ -51,6 +52,8 @@ enum Command {
     Setup,
     /// Build every plugin and test guest into `target/guests/`.
     Guests,
+    /// Generate the bindings that are committed, from the contract in `wit/`.
+    Bindings,
     /// Print what to set in a shell from which cargo is called directly: `eval "$(cargo xtask env)"`.
     Env,
 }
@@ -77,6 +80,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             setup::everything(&context)?.require_all()?;
             guests::everything(&context)
         }
+        Command::Bindings => bindings::write(&context),
         Command::Env => {
             say::data(&format!("export PROTOC='{}'", context.protoc.display()));
             Ok(())

@@ -1,0 +1,3 @@
+module runner.dev/plugin
+
+go 1.24
