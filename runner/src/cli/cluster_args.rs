@@ -87,13 +87,17 @@ impl TrustArgs {
 impl Trust {
     /// The real cluster. Reads and checks the files; connects to nothing yet.
     pub(super) fn cluster(&self) -> Result<Arc<EtcdCluster>, Failure> {
-        let tls = (!self.insecure).then(|| ClientTls {
+        EtcdCluster::new(self.tls()).map(Arc::new).map_err(|e| tls_failure(&e))
+    }
+
+    /// The files; none without TLS.
+    pub(super) fn tls(&self) -> Option<ClientTls> {
+        (!self.insecure).then(|| ClientTls {
             ca: self.ca.clone(),
             cert: self.cert.clone(),
             key: self.key.clone(),
             server_name: None,
-        });
-        EtcdCluster::new(tls).map(Arc::new).map_err(|e| tls_failure(&e))
+        })
     }
 }
 

@@ -84,7 +84,7 @@ pub enum Class {
 }
 
 /// One failed call to the cluster.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub struct ClusterError {
     /// Which error.
     pub reason: Reason,

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::join_all;
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{Alarm, Class, Cluster, ClusterError, Member, MemberId, MemberList, MemberStatus, Reason, Result, quorum};
 use crate::clock;
 
 /// What was seen of the cluster at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct View {
     /// The cluster's id.
     pub cluster_id: u64,
@@ -27,7 +29,7 @@ pub struct View {
 }
 
 /// One member of the list and its own status.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MemberView {
     /// Its entry in the member list.
     pub member: Member,

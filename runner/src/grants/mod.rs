@@ -13,14 +13,18 @@ use crate::surroundings::{Ask, Refused};
 pub use etcd::EtcdGrant;
 pub use http::HttpGrant;
 pub use kubernetes::KubernetesGrant;
+pub(crate) use kubernetes::permit_scope;
 pub use probes::ProbesGrant;
 pub use secrets::SecretSource;
+pub(crate) use target::Target;
 
 mod etcd;
 mod http;
 mod kubernetes;
+mod paths;
 mod probes;
 mod secrets;
+mod target;
 
 /// What one plugin may use. The default is nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -7,11 +7,13 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Waiver;
 use crate::cluster::{MemberId, View};
 use crate::event::{Event, Usage};
 
 /// The member that wants to join, as it is planned.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Newcomer {
     /// The name it will have.
     pub name: String,
@@ -24,7 +26,8 @@ pub struct Newcomer {
 }
 
 /// How far the candidate was behind at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Sample {
     /// When.
     pub at: Timestamp,
@@ -41,7 +44,7 @@ pub struct Sample {
 }
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Good to know.
@@ -53,7 +56,7 @@ pub enum Severity {
 }
 
 /// Something that a check found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// How bad.
     pub severity: Severity,
@@ -68,7 +71,8 @@ pub struct Finding {
 }
 
 /// A promotion plugin's answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Verdict {
     /// It may vote.
     Approve,
@@ -96,8 +100,19 @@ pub enum FailurePolicy {
     Ignore,
 }
 
+/// Whether a plugin's word counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// It is obeyed.
+    #[default]
+    Enforce,
+    /// It is asked, judged and reported, and never obeyed: it neither refuses nor delays a join.
+    Monitor,
+}
+
 /// In which way a plugin failed to answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// It said itself that it could not do its work.
@@ -119,7 +134,7 @@ pub enum FaultKind {
 }
 
 /// A plugin that did not answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// In which way.
     pub kind: FaultKind,
@@ -138,6 +153,8 @@ pub struct Answer<T> {
     pub result: Result<T, Fault>,
     /// What is to become of the join if it did not.
     pub failure_policy: FailurePolicy,
+    /// Findings of it that do not refuse the join.
+    pub waivers: Arc<[Waiver]>,
     /// What the call used.
     pub usage: Usage,
 }

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 
 pub use ask::{Ask, Header, HttpRequest};
-pub use live::Live;
+pub use live::{Live, Site};
 pub use nothing::Nothing;
 pub use reply::{Certificate, ClockOffset, Entry, HttpResponse, Latency, MemberStatus, Refused, Reply, Space};
 
@@ -26,4 +26,15 @@ pub trait Surroundings: Send + Sync {
     ///
     /// The caller bounds the time; dropping the future ends whatever it began.
     async fn answer(&self, plugin: &str, grants: &Grants, ask: &Ask) -> Result<Reply, Refused>;
+
+    /// Gets ready for a plugin with these grants, while nothing is changed yet, and returns the secrets that it may come to know,
+    /// by name: so that they can be blotted out of whatever it says. Who wraps other surroundings passes this on.
+    ///
+    /// # Errors
+    ///
+    /// What was granted and cannot be given: a secret that is not there.
+    async fn prepare(&self, plugin: &str, grants: &Grants) -> Result<Vec<(String, String)>, Refused> {
+        let _ = (plugin, grants);
+        Ok(Vec::new())
+    }
 }

@@ -2,12 +2,15 @@
 
 use serde::Serialize;
 
+use crate::plugin::crowd::Crowd;
 use crate::stats::Spread;
 
 /// Of the default gate: what a join takes on purpose.
 pub(crate) const STABILITY_MS: f64 = 500.0;
 const FLOORS: f64 = 1.5;
 const RESIDENT_MIB: f64 = 64.0;
+/// What a plugin of a crowd may cost, by what one of a crowd a tenth as large costs.
+const LINEAR: f64 = 1.5;
 const HOOK_BY_PLUGIN: f64 = 20.0;
 
 /// One goal.
@@ -46,6 +49,23 @@ impl Goal {
             measured: format!("{:.1} times", hook_by_plugin.median),
             met: hook_by_plugin.median >= HOOK_BY_PLUGIN,
         }
+    }
+
+    /// The cost of a plugin must not grow with the number of plugins.
+    pub(crate) fn linear(crowds: &[Crowd]) -> Vec<Self> {
+        let pairs = crowds.iter().zip(crowds.iter().skip(1));
+        let goals = pairs.flat_map(|(few, many)| {
+            let goal = |what: &str, few_each: f64, many_each: f64| Self {
+                text: format!(
+                    "{what} a plugin of {} at most {LINEAR} times what one of {} costs",
+                    many.plugins, few.plugins
+                ),
+                measured: format!("{:.2} times", many_each / few_each),
+                met: many_each <= LINEAR * few_each,
+            };
+            [goal("loading", few.load_each(), many.load_each()), goal("asking", few.sample_each(), many.sample_each())]
+        });
+        goals.collect()
     }
 
     /// For people.

@@ -42,6 +42,12 @@ struct Arguments {
     /// Rounds of decisions
     #[arg(long, value_name = "N", default_value_t = 300)]
     decisions: usize,
+    /// Rounds of loading 1, 10 and 100 plugins and asking them
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    crowd_rounds: usize,
+    /// Measure plugins only, no joins
+    #[arg(long)]
+    no_joins: bool,
     /// Megabytes in the database besides 400 small keys
     #[arg(long, value_name = "N", default_value_t = 0)]
     megabytes: usize,
@@ -59,10 +65,11 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    ensure!(arguments.rounds > 0 && arguments.stalling_rounds > 0 && arguments.decisions > 0, "at least one round of each");
+    let rounds = [arguments.rounds, arguments.stalling_rounds, arguments.decisions, arguments.crowd_rounds];
+    ensure!(rounds.iter().all(|n| *n > 0), "at least one round of each");
     let machine = Machine::here();
     let scratch = Scratch::new();
-    let binaries = chosen(&arguments.etcd)?;
+    let binaries = if arguments.no_joins { Vec::new() } else { chosen(&arguments.etcd)? };
     let bench = Bench {
         runner: std::path::absolute(&arguments.runner)?,
         plugins: arguments.plugins.clone(),
@@ -75,6 +82,8 @@ async fn main() -> Result<()> {
 
     eprintln!("bench: {} decisions by a plugin and by exec hooks", arguments.decisions);
     let decisions = plugin::measure(steady_sync, &bench.warm_cache, &hook, arguments.decisions).await?;
+    eprintln!("bench: 1, 10 and 100 plugins, {} rounds", arguments.crowd_rounds);
+    let crowds = plugin::crowd::measure(steady_sync, &bench.warm_cache, arguments.crowd_rounds).await?;
     let mut joins = Vec::new();
     for binary in &binaries {
         let stalls = binary.number() >= (3, 6, 0);
@@ -83,8 +92,9 @@ async fn main() -> Result<()> {
     }
     let mut goals: Vec<_> = joins.iter().flat_map(Rows::goals).collect();
     goals.push(goals::Goal::decision(decisions.hook_by_plugin));
+    goals.extend(goals::Goal::linear(&crowds));
     let versions = binaries.into_iter().map(|binary| binary.version).collect();
-    let report = Report { command: arguments.called, machine, versions, joins, decisions, goals };
+    let report = Report { command: arguments.called, machine, versions, joins, decisions, crowds, goals };
     println!("{}", table::render(&report));
     if let Some(file) = &arguments.json {
         let text = serde_json::to_vec_pretty(&report)?;

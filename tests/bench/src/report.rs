@@ -9,6 +9,7 @@ use crate::goals::Goal;
 use crate::join::{Contender, Measured};
 use crate::machine::Machine;
 use crate::plugin::Decisions;
+use crate::plugin::crowd::Crowd;
 use crate::stats::Spread;
 
 /// Everything that was measured.
@@ -19,6 +20,7 @@ pub(crate) struct Report {
     pub(crate) versions: Vec<String>,
     pub(crate) joins: Vec<Rows>,
     pub(crate) decisions: Decisions,
+    pub(crate) crowds: Vec<Crowd>,
     pub(crate) goals: Vec<Goal>,
 }
 

@@ -2,6 +2,7 @@
 
 use crate::goals::Goal;
 use crate::plugin::Decisions;
+use crate::plugin::crowd::Crowd;
 use crate::report::{Report, Rows};
 use crate::stats::Spread;
 
@@ -14,6 +15,7 @@ pub(crate) fn render(report: &Report) -> String {
         joins(rows, &mut lines);
     }
     decisions(&report.decisions, &mut lines);
+    crowds(&report.crowds, &mut lines);
     lines.push("goals (by medians; memory by the most)".to_owned());
     lines.extend(report.goals.iter().map(Goal::line));
     lines.join("\n")
@@ -48,6 +50,23 @@ fn decisions(decisions: &Decisions, lines: &mut Vec<String>) {
     if let Some(python) = decisions.python {
         let ratio = format!("{:.0}", python.median / decisions.plugin.median);
         lines.push(format!("  {:NAME$} {:>28}   {ratio:>21}", "exec hook, python3", spread(python, 0)));
+    }
+    lines.push(String::new());
+}
+
+fn crowds(crowds: &[Crowd], lines: &mut Vec<String>) {
+    lines.push("many plugins, compiled code kept, min / median / max in us".to_owned());
+    lines.push(format!("  {:>8} {:>27} {:>9} {:>27} {:>9} {:>9}", "plugins", "load", "each", "one sample", "each", "KiB"));
+    for crowd in crowds {
+        lines.push(format!(
+            "  {:>8} {:>27} {:>9.0} {:>27} {:>9.0} {:>9}",
+            crowd.plugins,
+            spread(crowd.load, 0),
+            crowd.load_each(),
+            spread(crowd.sample, 0),
+            crowd.sample_each(),
+            crowd.grown_kib,
+        ));
     }
     lines.push(String::new());
 }

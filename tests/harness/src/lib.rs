@@ -3,8 +3,11 @@
 //! Nothing here outlives the test process, however it ends: see [`Scratch`]. A tool that is missing fails the test with the
 //! command that fixes it. Waiting is polling near by with a bound ([`eventually`]), never a fixed sleep.
 
+pub mod facts;
+
 pub use binaries::{EtcdBinary, etcd_versions, every_minor, guest, newest, of_minor, runner_bin, target_dir};
 pub use cluster::{ClusterOptions, RealCluster};
+pub use kube_api::{KubeApi, Mischief};
 pub use load::{Load, LoadReport};
 pub use member::{RealMember, log_tail};
 pub use node::Node;
@@ -17,6 +20,7 @@ pub use wait::eventually;
 
 mod binaries;
 mod cluster;
+mod kube_api;
 mod load;
 mod member;
 mod node;

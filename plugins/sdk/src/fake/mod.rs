@@ -1,4 +1,4 @@
-//! Made-up facts, a settable clock and a kept log, so that a plugin's logic is tested natively.
+//! Made-up facts, a settable clock, a kept log and stand-ins for the capabilities, so that a plugin's logic is tested natively.
 //!
 //! ```
 //! use runner_plugin::fake;
@@ -11,7 +11,10 @@
 //! assert_eq!((cluster.quorum(), cluster.fault_tolerance()), (2, 0));
 //! ```
 //!
-//! Not in components. Clock and log belong to the thread, so tests that run side by side do not see each other's.
+//! [`http`], [`random`], [`kubernetes`], [`probes`], [`etcd`] and [`secrets`] hold what the module of the same name at the root of
+//! this crate answers.
+//!
+//! Not in components. All that is set belongs to the thread, so tests that run side by side do not see each other's.
 
 use std::cell::{Cell, RefCell};
 
@@ -20,8 +23,17 @@ pub use samples::{Sample, Samples};
 
 use crate::log::Level;
 
+pub mod etcd;
+pub mod http;
+pub mod kubernetes;
+pub mod probes;
+pub mod random;
+pub mod secrets;
+
 mod cluster;
 mod samples;
+mod script;
+mod selector;
 
 /// What [`crate::facts`] wraps.
 pub(crate) mod source {
@@ -40,6 +52,11 @@ thread_local! {
 /// Sets what [`clock::now_ms`](crate::clock::now_ms) answers in this thread, [`START_MS`] before the first call.
 pub fn set_now_ms(now_ms: u64) {
     NOW_MS.set(now_ms);
+}
+
+/// Lets so much time pass for this thread.
+pub fn advance_ms(ms: u64) {
+    NOW_MS.set(NOW_MS.get().saturating_add(ms));
 }
 
 /// Takes what was logged in this thread since the last call, oldest first.

@@ -10,6 +10,10 @@ pub mod facts {
     wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "runner:sdk/facts", generate_all });
 }
 
+pub mod capabilities {
+    wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "runner:sdk/capabilities", generate_all });
+}
+
 pub mod configuration {
     wit_bindgen::generate!({
         path: ["../../wit", "wit"],

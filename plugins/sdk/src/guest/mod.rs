@@ -15,6 +15,7 @@ use notifier::exports::runner::plugin::notifier as wit_notifier;
 use promotion::exports::runner::plugin::promotion as wit_promotion;
 
 mod bindings;
+pub(crate) mod capabilities;
 
 /// The host's facts: what [`crate::facts`] wraps.
 pub(crate) mod source {

@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 
 use crate::stats::Spread;
 
+pub(crate) mod crowd;
+
 mod facts;
 
 /// `steady-sync`'s defaults.

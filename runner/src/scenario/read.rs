@@ -1,0 +1,116 @@
+//! Reading scenario files, with errors that say where.
+
+use std::path::Path;
+
+use serde_saphyr::Options;
+
+use super::file::Scenario;
+
+/// Largest scenario file.
+const MAX_SIZE: usize = 4 << 20;
+
+/// The scenarios of a file, in its order.
+///
+/// # Errors
+///
+/// One sentence with file, line and column, and the nearest valid key where one is unknown.
+pub fn read(path: &Path) -> Result<Vec<Scenario>, String> {
+    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    parse(&text, &path.display().to_string())
+}
+
+/// The scenarios of this text, which is that of `file`.
+///
+/// # Errors
+///
+/// As of [`read`].
+pub fn parse(text: &str, file: &str) -> Result<Vec<Scenario>, String> {
+    if text.len() > MAX_SIZE {
+        return Err(format!("{file} is larger than 4 MiB, which no scenario file is"));
+    }
+    let options = Options { with_snippet: false, ..Options::default() };
+    let found: Vec<Scenario> = serde_saphyr::from_multiple_with_options(text, options).map_err(|e| explain(&e, file))?;
+    if found.is_empty() {
+        return Err(format!("{file} holds no scenario"));
+    }
+    for (n, scenario) in found.iter().enumerate() {
+        if found[..n].iter().any(|other| other.name == scenario.name) {
+            return Err(format!("{file}: two scenarios are named {:?}", scenario.name));
+        }
+    }
+    Ok(found)
+}
+
+fn explain(error: &serde_saphyr::Error, file: &str) -> String {
+    let place = error.location().map(|at| format!(":{}:{}", at.line(), at.column())).unwrap_or_default();
+    let text = match error.without_snippet() {
+        serde_saphyr::Error::Message { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    };
+    format!("{file}{place}: {}", nearest(&text).unwrap_or(text))
+}
+
+/// serde's message about an unknown key, with the nearest known one in the place of all.
+fn nearest(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("unknown field `").or_else(|| text.split_once("unknown variant `"))?;
+    let mut quoted = rest.split('`').step_by(2);
+    let unknown = quoted.next()?;
+    let known: Vec<&str> = rest.split('`').skip(2).step_by(2).collect();
+    let near = known.iter().map(|k| (strsim::damerau_levenshtein(&unknown.to_lowercase(), &k.to_lowercase()), k)).min()?;
+    Some(match near {
+        (distance, key) if distance <= 1 + unknown.len() / 3 => {
+            format!("there is no `{unknown}` here; did you mean `{key}`?")
+        }
+        _ => format!("there is no `{unknown}` here; it may be {}", known.join(", ")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::expect::{ExpectedVerdict, ExpectedWait};
+    use super::super::pattern::Pattern;
+    use super::*;
+
+    fn one(text: &str) -> Scenario {
+        parse(text, "s.yaml").unwrap().remove(0)
+    }
+
+    fn wrong(text: &str) -> String {
+        parse(text, "s.yaml").unwrap_err()
+    }
+
+    #[test]
+    fn short_and_long_forms_are_read() {
+        let text = "name: a\nsamples: {lag: [5000, 0], every: 500ms}\nexpect: {verdict: approve}\n---\n\
+                    name: b\ncluster:\n  healthy: 3.6.1 x 2\n  members:\n    - {name: x, role: learner, dbSize: 8 GiB, roundTrip: 2ms}\n\
+                    samples:\n  - {lag: 3, after: 1s}\n  - {reachable: false}\n\
+                    expect: {verdict: {wait: 'steady *'}, log: [hello]}\n";
+        let both = parse(text, "s.yaml").unwrap();
+        assert_eq!(both.len(), 2);
+        assert_eq!(both[0].expect.verdict, Some(ExpectedVerdict::Approve));
+        assert_eq!(both[1].cluster.members[0].db_size.0, 8 << 30);
+        let reason = Some(Pattern("steady *".to_owned()));
+        assert_eq!(both[1].expect.verdict, Some(ExpectedVerdict::Wait(ExpectedWait { reason, retry_after_ms: None })));
+        let long = one("name: c\nexpect: {verdict: {wait: {retryAfterMs: 50}}}\n");
+        let wait = ExpectedWait { reason: None, retry_after_ms: Some(50) };
+        assert_eq!(long.expect.verdict, Some(ExpectedVerdict::Wait(wait)));
+        let found = one(
+            "name: d\ncluster: 3.4.3 x 1\nexpect:\n  findings:\n    - version-skew\n    - {severity: warning, code: x}\n",
+        );
+        assert_eq!(found.expect.findings.map(|f| f.len()), Some(2));
+        assert_eq!(one("name: e\ngrants: {random: true}\nexpect: {fault: trap}\n").grants.map(|g| g.random), Some(true));
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_place() {
+        insta::assert_snapshot!(wrong("name: a\nexpects: {}\n"), @"");
+        insta::assert_snapshot!(wrong("name: a\ncluster:\n  members:\n    - nam: x\nexpect: {}\n"), @"");
+        insta::assert_snapshot!(wrong("name: a\ncluster: three\nexpect: {}\n"), @"");
+        insta::assert_snapshot!(wrong("name: a\nexpect: {verdict: aprove}\n"), @"");
+        insta::assert_snapshot!(wrong("name: a\nsamples: {lags: [1]}\nexpect: {verdict: wait}\n"), @"");
+        insta::assert_snapshot!(wrong("name: a\nexpect: {findings: [{sevrity: error}]}\n"), @"");
+        insta::assert_snapshot!(wrong("name: a\nexpect: {fault: crash}\n"), @"");
+        insta::assert_snapshot!(wrong("name: [a\n"), @"");
+        insta::assert_snapshot!(wrong("# nothing\n"), @"");
+    }
+}

@@ -1,0 +1,100 @@
+//! One request to the API, with an answer of bounded size, and what its errors mean.
+
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
+use kube::Client;
+use kube::client::Body;
+
+use crate::surroundings::Refused;
+
+/// Bytes that all answers to one question may have together: half of what may cross a plugin's boundary in one call.
+const LARGEST: usize = 8 << 20;
+
+/// The most of an error's text that is shown.
+const SHOWN: usize = 300;
+
+/// How many bytes may still come.
+pub(super) struct Room(usize);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(LARGEST)
+    }
+}
+
+/// The body of an answer; none where the API says that there is no such thing.
+pub(super) async fn fetch(
+    client: &Client,
+    request: http::Request<Vec<u8>>,
+    what: &str,
+    room: &mut Room,
+) -> Result<Option<Vec<u8>>, Refused> {
+    let response = client.send(request.map(Body::from)).await.map_err(|e| unreachable(&e))?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), room.0).collect().await;
+    let body = body.map_err(|e| match e.downcast_ref::<LengthLimitError>() {
+        Some(_) => Refused::new("too-large", format!("{what} takes more than {} MiB", LARGEST >> 20)),
+        None => Refused::new("unavailable", format!("the Kubernetes API broke off its answer: {}", chain(&*e))),
+    })?;
+    let body = body.to_bytes();
+    room.0 = room.0.saturating_sub(body.len());
+    match status.as_u16() {
+        200..=299 => Ok(Some(body.into())),
+        404 => Ok(None),
+        code => Err(refused(code, &body, what)),
+    }
+}
+
+/// An answer that is no answer of this API.
+pub(super) fn garbage(what: &str) -> Refused {
+    Refused::new("failed", format!("the Kubernetes API answered with something else than {what}"))
+}
+
+/// What the API says to a request that it does not fulfil.
+fn refused(code: u16, body: &[u8], what: &str) -> Refused {
+    let told = serde_json::from_slice::<Status>(body).ok().and_then(|status| status.message);
+    let told = told.map_or_else(|| format!("it answered with status {code}"), |text| text.chars().take(SHOWN).collect());
+    match code {
+        // The API's own words name the user and what it may not do.
+        401 | 403 => Refused::new("failed", format!("the Kubernetes API refuses {what} to runner's kubeconfig: {told}")),
+        400 | 405 | 422 => Refused::invalid(format!("the Kubernetes API cannot be asked for {what}: {told}")),
+        408 | 429 | 500..=599 => Refused::new("unavailable", format!("the Kubernetes API cannot give {what} now: {told}")),
+        _ => Refused::new("failed", format!("the Kubernetes API does not give {what}: {told}")),
+    }
+}
+
+fn unreachable(error: &kube::Error) -> Refused {
+    match error {
+        kube::Error::Auth(e) => {
+            Refused::new("unavailable", format!("the kubeconfig's credentials for the Kubernetes API cannot be used: {e}"))
+        }
+        other => Refused::new("unavailable", format!("the Kubernetes API cannot be reached: {}", chain(other))),
+    }
+}
+
+/// The innermost reason: the outer ones only say where it came from.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let innermost = std::iter::successors(Some(error), |e| e.source()).last().unwrap_or(error);
+    innermost.to_string().chars().take(SHOWN).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_apis_refusals_keep_its_words() {
+        let status = r#"{"kind":"Status","apiVersion":"v1","code":403,"message":"nodes \"x\" is forbidden: User \"y\""}"#;
+        let of = |code, body: &str| refused(code, body.as_bytes(), "the Node \"x\"");
+        let forbidden = of(403, status);
+        assert_eq!(forbidden.kind, "failed");
+        assert!(forbidden.message.contains("refuses the Node \"x\"") && forbidden.message.contains("User \"y\""));
+        assert_eq!(of(503, "no JSON").kind, "unavailable");
+        assert!(of(503, "no JSON").message.ends_with("it answered with status 503"));
+        assert_eq!(of(429, status).kind, "unavailable");
+        assert_eq!(of(400, status).kind, "invalid");
+        assert_eq!(of(410, status).kind, "failed");
+        let endless = format!(r#"{{"message":"{}"}}"#, "x".repeat(10_000));
+        assert!(of(410, &endless).message.len() < 500);
+    }
+}
