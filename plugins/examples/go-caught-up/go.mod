@@ -4,4 +4,4 @@ go 1.24
 
 require runner.dev/plugin v0.0.0
 
-replace runner.dev/plugin => ../../sdk-go
+replace runner.dev/plugin => ./.runner/sdk-go

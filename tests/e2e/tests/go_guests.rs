@@ -92,7 +92,7 @@ fn load(name: &str, settings: Value, grants: Value, limits: Limits) -> (Plugins,
     let seen = Arc::new(Seen::default());
     let grants: Grants = serde_json::from_value(grants).unwrap();
     let config = PluginConfig { path: guest(name), name: name.into(), settings, failure_policy: None, limits, grants };
-    (Plugins::load(vec![config], cache(), Arc::new(LIVE), seen.clone()), seen)
+    (Plugins::load(vec![config], cache(), Arc::new(Live::default()), seen.clone()), seen)
 }
 
 fn stress(settings: Value, limits: Limits) -> (Plugins, Arc<Seen>) {
@@ -128,9 +128,14 @@ async fn a_component_imports_the_contract_and_nothing_else() {
         ("go-stress", &["facts", "logging", "clock", "settings", "random"] as &[&str]),
         ("go-caught-up", &["facts", "logging", "settings"]),
     ] {
-        let described = serde_json::to_value(inspect(&guest(name)).unwrap()).unwrap();
-        println!("{described:#}");
-        let _ = imports;
+        let described = inspect(&guest(name)).unwrap();
+        let mut found = described.imports;
+        found.sort();
+        let mut expected: Vec<String> = imports.iter().map(|import| format!("runner:plugin/{import}@0.1.1")).collect();
+        expected.sort();
+        assert_eq!((found, described.wasi, described.checks_settings), (expected, false, true), "{name}");
+        let roles = if name == "go-stress" { 3 } else { 1 };
+        assert_eq!(described.roles.len(), roles, "{name}");
     }
 }
 

@@ -30,8 +30,8 @@ pub(super) fn link(project: &Project, module: &[u8]) -> Result<Vec<u8>, Trouble>
     let (resolve, world) = contract::resolve_text(&adapter_world(random))?;
     wit_component::embed_component_metadata(&mut adapter, &resolve, world, StringEncoding::UTF8).map_err(|e| bug(&e))?;
     let mut encoder = ComponentEncoder::default();
-    let with_module = encoder.validate(true).module(&module);
-    with_module.and_then(|encoder| encoder.adapter(WASI, &adapter)).and_then(|encoder| encoder.encode()).map_err(|e| bug(&e))
+    let linked = encoder.validate(true).module(&module).and_then(|encoder| encoder.adapter(WASI, &adapter));
+    linked.and_then(|encoder| encoder.encode()).map_err(|e| bug(&e))
 }
 
 /// What the adapter imports itself, as WIT.

@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use super::{Job, Trouble, files, tools};
 
 mod link;
-mod sdk;
 
 /// The oldest Go that exports functions with their own types from WebAssembly.
 const OLDEST: u32 = 24;
@@ -29,8 +28,8 @@ const GET: [&str; 2] =
 /// # Errors
 ///
 /// What cannot be written.
-pub(super) fn prepare(dir: &Path) -> Result<(), Trouble> {
-    files::renew(&dir.join(SDK), sdk::FILES)
+pub(super) fn put_sdk(dir: &Path) -> Result<(), Trouble> {
+    files::renew(&dir.join(SDK), files::SDK_GO)
 }
 
 /// Builds the project into `job.output`.
@@ -98,7 +97,7 @@ fn find_sdk(job: &Job<'_>, go: &dyn Fn(&[&str]) -> Command) -> Result<(), Troubl
         let (require, replace) = (format!("-require={MODULE}@v0.0.0"), format!("-replace={MODULE}={place}"));
         tools::run(&mut go(&["mod", "edit", &require, &replace]))?;
     }
-    if place == SDK { prepare(&job.project.dir) } else { Ok(()) }
+    if place == SDK { put_sdk(&job.project.dir) } else { Ok(()) }
 }
 
 /// Writes the file that exports the project's roles: of the package `main`, but not among its files. Returns where it says so.

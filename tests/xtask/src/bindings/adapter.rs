@@ -20,7 +20,8 @@ pub(super) fn generate(root: &Path) -> Result<Generated> {
     let variant = |import: &str, random_get: &str| {
         let known = [IMPORT, random_get].iter().all(|part| text.matches(part).count() == 1);
         ensure!(known, "{} must have {IMPORT} and {random_get}, once each", source.display());
-        wat::parse_str(text.replace(IMPORT, import).replace(random_get, "random_get")).context("failed to assemble the adapter")
+        wat::parse_str(text.replace(IMPORT, import).replace(random_get, "random_get"))
+            .context("failed to assemble the adapter")
     };
     Ok(Generated::from([
         (folder.join("deny.wasm"), variant(NO_IMPORT, "random_get_denied")?),
