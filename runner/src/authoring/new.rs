@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::build::rust;
 use super::files::{self, Carried};
 use super::project::{PROJECT_FILE, valid_name};
-use super::{Language, Project, Trouble};
+use super::{Language, Project, Trouble, go};
 use crate::plugins::Role;
 
 /// Writes a project into its folder, which is made where it is not there. Returns the files, below the folder.
@@ -24,8 +24,10 @@ pub fn create(project: &Project) -> Result<Vec<PathBuf>, Trouble> {
     for (path, text) in &written {
         files::write(&project.dir.join(path), text)?;
     }
-    if project.language == Language::Rust {
-        rust::put_sdk(project)?;
+    match project.language {
+        Language::Rust => rust::put_sdk(project)?,
+        Language::Go => go::put_sdk(&project.dir)?,
+        _ => {}
     }
     Ok(written.into_iter().map(|(path, _)| path.into()).collect())
 }
@@ -68,6 +70,8 @@ pub(super) fn files_of(project: &Project) -> Result<Vec<(String, String)>, Troub
 /// Whether a template's file is one of this project: those that are named after a role belong to it.
 fn belongs(project: &Project, place: &str) -> bool {
     let stem = place.rsplit('/').next().and_then(|file| file.split('.').next()).unwrap_or_default().replace('_', "-");
+    // Go's tests lie beside what they test.
+    let stem = stem.strip_suffix("-test").unwrap_or(&stem);
     Role::ALL.into_iter().all(|role| role.name() != stem || project.roles.contains(&role))
 }
 
@@ -76,6 +80,7 @@ fn name_of(language: Language, place: &str, several: bool) -> String {
     match place {
         "gitignore" => ".gitignore".to_owned(),
         "cargo-config.toml" => ".cargo/config.toml".to_owned(),
+        "go-mod" => "go.mod".to_owned(),
         "cargo.toml" => "Cargo.toml".to_owned(),
         place if language == Language::Rust && place.starts_with("src/") && !several => "src/lib.rs".to_owned(),
         place => place.to_owned(),
