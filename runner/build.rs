@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// A constant's name, and the folder whose files it holds.
-const CARRIED: [(&str, &str); 6] = [
+const CARRIED: [(&str, &str); 7] = [
     ("CONTRACT", "../wit"),
     ("TEMPLATES", "templates"),
     ("SDK_C", "../plugins/sdk-c"),
+    ("SDK_GO", "../plugins/sdk-go"),
     ("SDK_JS", "../plugins/sdk-js"),
     ("SDK_PYTHON", "../plugins/sdk-python"),
     ("SDK_RUST", "../plugins/sdk"),
@@ -31,7 +32,8 @@ fn main() -> io::Result<()> {
         let _ = writeln!(text, "/// The files of `{name}`, as path and text.\npub(crate) const {name}: &[Carried] = &[");
         for file in files {
             let path = file.strip_prefix(&folder).unwrap_or(&file);
-            let _ = writeln!(text, "    ({:?}, include_str!({:?})),", path.display().to_string(), file.display().to_string());
+            let _ =
+                writeln!(text, "    ({:?}, include_str!({:?})),", path.display().to_string(), file.display().to_string());
         }
         text.push_str("];\n\n");
     }

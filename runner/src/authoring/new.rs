@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::build::rust;
 use super::files;
 use super::project::{PROJECT_FILE, valid_name};
-use super::{Language, Project, Trouble};
+use super::{Language, Project, Trouble, go};
 use crate::plugins::Role;
 
 /// Writes a project into its folder, which is made where it is not there. Returns the files, below the folder.
@@ -24,8 +24,10 @@ pub fn create(project: &Project) -> Result<Vec<PathBuf>, Trouble> {
     for (path, text) in &written {
         files::write(&project.dir.join(path), text)?;
     }
-    if project.language == Language::Rust {
-        rust::put_sdk(project)?;
+    match project.language {
+        Language::Rust => rust::put_sdk(project)?,
+        Language::Go => go::put_sdk(&project.dir)?,
+        _ => {}
     }
     Ok(written.into_iter().map(|(path, _)| path.into()).collect())
 }
@@ -68,6 +70,8 @@ pub(super) fn files_of(project: &Project) -> Result<Vec<(String, String)>, Troub
 /// Whether a template's file is one of this project: those that are named after a role belong to it.
 fn belongs(project: &Project, place: &str) -> bool {
     let stem = place.rsplit('/').next().and_then(|file| file.split('.').next()).unwrap_or_default().replace('_', "-");
+    // Go's tests lie beside what they test.
+    let stem = stem.strip_suffix("-test").unwrap_or(&stem);
     Role::ALL.into_iter().all(|role| role.name() != stem || project.roles.contains(&role))
 }
 
@@ -76,6 +80,7 @@ fn name_of(language: Language, place: &str, several: bool) -> String {
     match place {
         "gitignore" => ".gitignore".to_owned(),
         "cargo-config.toml" => ".cargo/config.toml".to_owned(),
+        "go-mod" => "go.mod".to_owned(),
         "cargo.toml" => "Cargo.toml".to_owned(),
         place if language == Language::Rust && place.starts_with("src/") && !several => "src/lib.rs".to_owned(),
         place => place.to_owned(),
@@ -87,7 +92,9 @@ fn filled(project: &Project, text: &str) -> String {
     let exports = |line: &&str| project.roles.len() == 1 || !line.starts_with("runner_plugin::export!");
     let text: String = text.split_inclusive('\n').filter(exports).collect();
     let roles: Vec<&str> = project.roles.iter().map(|role| role.question()).collect();
-    text.replace("@name@", &project.name).replace("@language@", project.language.title()).replace("@roles@", &roles.join(" "))
+    text.replace("@name@", &project.name)
+        .replace("@language@", project.language.title())
+        .replace("@roles@", &roles.join(" "))
 }
 
 /// The root of a Rust plugin with several roles: a file and a group of settings for each.
@@ -107,7 +114,9 @@ fn rust_root(project: &Project) -> String {
     text.push_str("\n/// The settings, grouped by role.\n#[derive(Debug, Default, Deserialize)]\n");
     text.push_str("#[serde(rename_all = \"camelCase\", deny_unknown_fields, default)]\npub struct Roles {\n");
     names.iter().for_each(|(module, ty, _)| text.push_str(&format!("    {module}: {module}::{ty},\n")));
-    text.push_str("}\n\nimpl Plugin for Roles {\n    fn validate(&self) -> Vec<Problem> {\n        let mut problems = Vec::new();\n");
+    text.push_str(
+        "}\n\nimpl Plugin for Roles {\n    fn validate(&self) -> Vec<Problem> {\n        let mut problems = Vec::new();\n",
+    );
     for (module, _, _) in &names {
         let key = module.replace("_c", "C");
         text.push_str(&format!(
@@ -117,7 +126,9 @@ fn rust_root(project: &Project) -> String {
     text.push_str("        problems\n    }\n}\n");
     for (module, _, role) in &names {
         let (function, given, passed) = match *role {
-            "HealthCheck" => ("check", "cluster: &Cluster, newcomer: &Newcomer) -> Result<Vec<Finding>>", "cluster, newcomer"),
+            "HealthCheck" => {
+                ("check", "cluster: &Cluster, newcomer: &Newcomer) -> Result<Vec<Finding>>", "cluster, newcomer")
+            }
             "Promotion" => (
                 "evaluate",
                 "cluster: &Cluster, candidate: &Member, window: &Samples) -> Result<Verdict>",
