@@ -27,7 +27,10 @@ pub fn create(project: &Project) -> Result<Vec<PathBuf>, Trouble> {
     match project.language {
         Language::Rust => rust::put_sdk(project)?,
         Language::Go => go::put_sdk(&project.dir)?,
-        _ => {}
+        // Where editors look for types.
+        Language::Js | Language::Ts => files::renew(&project.work().join("sdk"), files::SDK_JS)?,
+        Language::Python => files::renew(&project.work().join("sdk"), files::SDK_PYTHON)?,
+        Language::C => files::renew(&project.work().join("sdk"), files::SDK_C)?,
     }
     Ok(written.into_iter().map(|(path, _)| path.into()).collect())
 }

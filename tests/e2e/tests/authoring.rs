@@ -180,7 +180,10 @@ fn a_component_must_keep_the_project_files_promises() {
     // A key that nobody knows.
     edit(&file, "capabilities", "capabilites");
     let words = refused(&place.build("guard"));
-    assert!(words.contains("runner-plugin.toml:6:1: unknown key \"capabilites\", did you mean \"capabilities\"?"), "{words}");
+    assert!(
+        words.contains("runner-plugin.toml:6:1: unknown key \"capabilites\", did you mean \"capabilities\"?"),
+        "{words}"
+    );
 }
 
 #[test]
@@ -189,7 +192,10 @@ fn a_rust_component_that_exports_less_than_promised_is_refused() {
     place.new_project("less", "rust", &["promotion"]);
     edit(&place.path("less/runner-plugin.toml"), "roles = [\"promotion\"]", "roles = [\"promotion\", \"health-check\"]");
     let words = refused(&place.build("less"));
-    assert!(words.contains("promises the roles promotion, health-check; the component that was built exports promotion"), "{words}");
+    assert!(
+        words.contains("promises the roles promotion, health-check; the component that was built exports promotion"),
+        "{words}"
+    );
     assert!(words.contains("export health-check too, or take it out of `roles`"), "{words}");
 }
 
@@ -199,7 +205,10 @@ fn a_mistake_in_the_source_is_told_in_the_tools_words() {
     place.new_project("typo", "js", &["promotion"]);
     edit(&place.path("typo/src/promotion.js"), "export function promotion", "export function promotoin");
     let words = refused(&place.build("typo"));
-    assert!(words.contains("esbuild failed") && words.contains("No matching export in \"typo/src/promotion.js\""), "{words}");
+    assert!(
+        words.contains("esbuild failed") && words.contains("No matching export in \"typo/src/promotion.js\""),
+        "{words}"
+    );
 }
 
 /// The examples are what `new` writes: there is one text of each, and this keeps it so.

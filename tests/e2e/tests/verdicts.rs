@@ -70,14 +70,22 @@ fn cases() -> Vec<(Value, Vec<Sample>, Verdict)> {
         (none(), changed(&[0; 6], 0, |s| s.reachable = false), Verdict::Approve),
         (none(), samples(&[0, 900, 0, 101, 0]), wait("101 entries behind, at most 100 allowed")),
         (json!({ "maxLag": 101 }), samples(&[0, 900, 0, 101, 0]), wait("900 entries behind, at most 101 allowed")),
-        (none(), changed(&[0, 0, 500, 0, 0], 3, |s| s.leader = Some(MemberId(2))), wait("500 entries behind, at most 100 allowed")),
+        (
+            none(),
+            changed(&[0, 0, 500, 0, 0], 3, |s| s.leader = Some(MemberId(2))),
+            wait("500 entries behind, at most 100 allowed"),
+        ),
         (none(), changed(&[0; 5], 0, |s| s.leader = Some(MemberId(2))), wait("the leader changed")),
         (none(), changed(&[0; 5], 4, |s| s.leader = None), wait("the leader changed")),
         (none(), changed(&[0; 6], 0, |s| s.leader = None), Verdict::Approve),
         (none(), changed(&[0; 5], 4, |s| s.term = 7), Verdict::Approve),
         (none(), changed(&[900, 900], 1, |s| (s.term, s.reachable) = (8, false)), reject("elections all the time: 6 terms")),
         // More than 32 bits, and more than a double's 53 hold exactly.
-        (json!({ "maxLag": 5_000_000_000_u64 }), big(5_000_000_001), wait("5000000001 entries behind, at most 5000000000 allowed")),
+        (
+            json!({ "maxLag": 5_000_000_000_u64 }),
+            big(5_000_000_001),
+            wait("5000000001 entries behind, at most 5000000000 allowed"),
+        ),
         (json!({ "maxLag": 5_000_000_000_u64 }), big(5_000_000_000), Verdict::Approve),
     ]
 }
