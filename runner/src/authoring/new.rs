@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::build::rust;
-use super::files::{self, Carried};
+use super::files;
 use super::project::{PROJECT_FILE, valid_name};
 use super::{Language, Project, Trouble, go};
 use crate::plugins::Role;
@@ -27,7 +27,10 @@ pub fn create(project: &Project) -> Result<Vec<PathBuf>, Trouble> {
     match project.language {
         Language::Rust => rust::put_sdk(project)?,
         Language::Go => go::put_sdk(&project.dir)?,
-        _ => {}
+        // Where editors look for types.
+        Language::Js | Language::Ts => files::renew(&project.work().join("sdk"), files::SDK_JS)?,
+        Language::Python => files::renew(&project.work().join("sdk"), files::SDK_PYTHON)?,
+        Language::C => files::renew(&project.work().join("sdk"), files::SDK_C)?,
     }
     Ok(written.into_iter().map(|(path, _)| path.into()).collect())
 }
@@ -45,6 +48,9 @@ fn is_free(project: &Project) -> Result<(), Trouble> {
 
 /// The files of a new project, as path and text.
 pub(super) fn files_of(project: &Project) -> Result<Vec<(String, String)>, Trouble> {
+    if files::TEMPLATES.iter().all(|(path, _)| !path.starts_with(&format!("{}/", project.language))) {
+        return Err(Trouble::new(format!("there is no template for {} yet", project.language.title())));
+    }
     let mut found = vec![(PROJECT_FILE.to_owned(), project.text())];
     let language = format!("{}/", project.language);
     let several = project.roles.len() > 1;
@@ -60,9 +66,6 @@ pub(super) fn files_of(project: &Project) -> Result<Vec<(String, String)>, Troub
     }
     if project.language == Language::Rust && several {
         found.push(("src/lib.rs".to_owned(), rust_root(project)));
-    }
-    if found.len() <= 1 + files::TEMPLATES.iter().filter(|(path, _): &&Carried| path.starts_with("common/")).count() {
-        return Err(Trouble::new(format!("there is no template for {} yet", project.language.title())));
     }
     Ok(found)
 }
