@@ -116,7 +116,7 @@ impl Args {
             let component = match plugin.is_dir() {
                 true => {
                     let project = Project::load(&plugin)?;
-                    authoring::build(&project, offline, cache.as_deref(), &|line| printer.say(line))?;
+                    authoring::build(&project, &project.component(), offline, cache.as_deref(), &|line| printer.say(line))?;
                     project.component()
                 }
                 false => plugin,

@@ -4,12 +4,14 @@
 //! instance, and whatever the guest does ends as a typed [`Fault`](crate::pipeline::Fault).
 
 pub use describe::{Description, Refused, inspect, inspect_cached};
+pub use face::Face;
 pub use limits::Limits;
 pub use load::PluginConfig;
 pub use policy::Plugins;
 pub use record::{Answered, CallRecord, Exchange, Identity, Question, Recorder, Secrets, ToldEvent};
 pub use roles::Role;
 pub use roles::configuration_role::Problem;
+pub(crate) use source::MAX_SIZE;
 pub use source::{PluginSource, digest_of, find};
 pub use specimen::{Circumstances, Specimen};
 
@@ -22,6 +24,7 @@ mod call;
 mod cpu;
 mod describe;
 mod engine;
+mod face;
 mod fault;
 mod limits;
 mod link;

@@ -178,6 +178,13 @@ impl Question {
 }
 
 impl CallRecord {
+    /// A call now that asked nothing.
+    #[cfg(test)]
+    pub(crate) fn new(plugin: Arc<Identity>, question: Question, result: Result<Answered, Fault>, usage: Usage) -> Self {
+        let (asked, wasi_clock, blot) = (Vec::new(), Vec::new(), Blot::default());
+        Self { plugin, question, now: crate::clock::now(), asked, wasi_clock, result, usage, blot }
+    }
+
     /// What it asked, with its secrets blotted out, as it would be written down.
     pub fn asked_blotted(&self) -> Vec<Value> {
         let secrets = Secrets(self.blot.clone());

@@ -254,3 +254,124 @@ impl Writer {
         self.file.write_all(text.as_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU64;
+
+    use super::*;
+    use crate::cluster::MemberId;
+    use crate::event::Usage;
+    use crate::grants::Grants;
+    use crate::plugins::{Limits, PluginConfig, PluginSource};
+    use crate::recording::read;
+    use crate::scenario::ClusterFacts;
+
+    fn identity() -> Arc<Identity> {
+        let config = PluginConfig::new(PluginSource { path: "/x/p.wasm".into(), name: None });
+        Arc::new(Identity {
+            name: config.name,
+            path: config.path,
+            digest: "sha256:00".into(),
+            contract: None,
+            settings: "{}".into(),
+            grants: Grants::default(),
+            limits: Limits::default(),
+        })
+    }
+
+    fn call(plugin: &Arc<Identity>, window: &Arc<[Sample]>, answer: Verdict) -> CallRecord {
+        let view = Arc::new(ClusterFacts::usual().view(clock::now()).unwrap());
+        let question = Question::Promotion { view, candidate: MemberId(3), window: window.clone() };
+        CallRecord::new(plugin.clone(), question, Ok(Answered::Verdict(answer)), Usage::default())
+    }
+
+    fn samples(n: u64) -> Arc<[Sample]> {
+        let at = |i: u64| jiff::Timestamp::from_millisecond(1_800_000_000_000 + i as i64).unwrap();
+        let sample = |i| Sample { at: at(i), leader_index: i, applied_index: 0, leader: None, term: 1, reachable: true };
+        (0..n).map(sample).collect()
+    }
+
+    fn wait() -> Verdict {
+        Verdict::Wait { reason: "not yet".into(), retry_after: None }
+    }
+
+    #[test]
+    fn a_growing_window_is_written_as_what_it_grows_by() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("d.jsonl");
+        let (recorder, plugin) = (FileRecorder::start(&path, "r").unwrap(), identity());
+        let mut size = 0;
+        for n in [100, 101, 102, 102, 50] {
+            recorder.call(call(&plugin, &samples(n), wait()));
+            size += n;
+        }
+        assert_eq!(recorder.finish(Duration::from_secs(10)), None);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let written = text.matches("\"leaderIndex\"").count() as u64;
+        assert_eq!(written, 100 + 1 + 1 + 50, "of {size}");
+        let recording = read(&path).unwrap();
+        let lens = recording.calls.iter().map(|c| match &c.question {
+            Question::Promotion { window, .. } => window.len(),
+            _ => 0,
+        });
+        assert_eq!(lens.collect::<Vec<_>>(), [100, 101, 102, 102, 50]);
+        assert_eq!(recording.missing, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_torn_line_is_ended_and_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("d.jsonl");
+        for _ in 0..2 {
+            let (recorder, plugin) = (FileRecorder::start(&path, "r").unwrap(), identity());
+            recorder.call(call(&plugin, &samples(3), Verdict::Approve));
+            assert_eq!(recorder.finish(Duration::from_secs(10)), None);
+            // As a kill in the middle of a line leaves it.
+            OpenOptions::new().append(true).open(&path).unwrap().write_all(br#"{"call":{"plug"#).unwrap();
+        }
+        let recording = read(&path).unwrap();
+        assert_eq!((recording.calls.len(), recording.missing.as_slice()), (2, ["2 damaged lines".to_owned()].as_slice()));
+    }
+
+    #[test]
+    fn a_large_recording_leaves_waits_out_and_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("d.jsonl");
+        let mut writer = Writer::new(open(&path).unwrap(), 0, Arc::new(AtomicU64::new(2)));
+        writer.line("run", &Run { format: FORMAT, run: "r".into(), runner: "t".into(), at: clock::now() }).unwrap();
+        writer.limits = (writer.size + 1, u64::MAX);
+        let plugin = identity();
+        for answer in [wait(), wait(), wait(), Verdict::Approve] {
+            writer.call(&call(&plugin, &samples(2), answer)).unwrap();
+        }
+        writer.leave().unwrap();
+        let recording = read(&path).unwrap();
+        assert_eq!(recording.calls.len(), 2, "the first wait, and the approval");
+        assert_eq!(recording.missing[0], "2 calls: the recording is as large as it may be");
+        assert_eq!(recording.missing[1], "2 calls: the disk was too slow");
+    }
+
+    #[test]
+    fn a_full_disk_is_said_at_the_end_and_stops_nobody() {
+        let file = OpenOptions::new().read(true).append(true).open("/dev/full").unwrap();
+        let mut writer = Writer::new(file, 0, Arc::default());
+        let (queue, calls) = mpsc::sync_channel(4);
+        let plugin = identity();
+        (0..3).for_each(|_| queue.send(call(&plugin, &samples(1), Verdict::Approve)).unwrap());
+        drop(queue);
+        let error = writer.write_all(&calls).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    }
+
+    #[test]
+    fn what_does_not_fit_in_the_queue_is_counted_and_nobody_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let recorder = FileRecorder::start(&folder.path().join("d.jsonl"), "r").unwrap();
+        let plugin = identity();
+        let window = samples(1);
+        recorder.finish(Duration::from_secs(10));
+        recorder.call(call(&plugin, &window, Verdict::Approve));
+        assert_eq!(recorder.lost.load(Relaxed), 1);
+    }
+}

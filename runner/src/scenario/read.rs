@@ -121,14 +121,28 @@ mod tests {
 
     #[test]
     fn mistakes_are_named_with_their_place() {
-        insta::assert_snapshot!(wrong("name: a\nexpects: {}\n"), @"");
-        insta::assert_snapshot!(wrong("name: a\ncluster:\n  members:\n    - nam: x\nexpect: {}\n"), @"");
-        insta::assert_snapshot!(wrong("name: a\ncluster: three\nexpect: {}\n"), @"");
-        insta::assert_snapshot!(wrong("name: a\nexpect: {verdict: aprove}\n"), @"");
-        insta::assert_snapshot!(wrong("name: a\nsamples: {lags: [1]}\nexpect: {verdict: wait}\n"), @"");
-        insta::assert_snapshot!(wrong("name: a\nexpect: {findings: [{sevrity: error}]}\n"), @"");
-        insta::assert_snapshot!(wrong("name: a\nexpect: {fault: crash}\n"), @"");
-        insta::assert_snapshot!(wrong("name: [a\n"), @"");
-        insta::assert_snapshot!(wrong("# nothing\n"), @"");
+        insta::assert_snapshot!(wrong("name: a\nexpects: {}\n"), @"s.yaml:2:1: there is no `expects` here; did you mean `expect`?");
+        let nam = wrong("name: a\ncluster:\n  members:\n    - nam: x\nexpect: {}\n");
+        insta::assert_snapshot!(nam, @"s.yaml:4:7: there is no `nam` here; did you mean `name`?");
+        assert!(wrong("name: a\ncluster: three\nexpect: {}\n").contains("`three` is not of the form `3.5.16 x 3`"));
+        assert!(wrong("name: a\nexpect: {verdict: aprove}\n").contains("`aprove` is no verdict"));
+        assert!(wrong("name: a\nsamples: {lags: [1]}\nexpect: {verdict: wait}\n").contains("did you mean `lag`?"));
+        assert!(wrong("name: a\nexpect: {findings: [{sevrity: error}]}\n").contains("did you mean `severity`?"));
+        assert!(wrong("name: a\nexpect: {fault: crash}\n").contains("there is no `crash` here"));
+        assert!(wrong("name: [a\n").starts_with("s.yaml:"));
+        insta::assert_snapshot!(wrong("# nothing\n"), @"s.yaml holds no scenario");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        let two = "name: a\nexpect: {told: true}\n---\nname: a\nexpect: {told: true}\n";
+        insta::assert_snapshot!(wrong(two), @r#"s.yaml: two scenarios are named "a""#);
+        assert!(wrong("name: a\nexpect: {log: [x]}\n").contains("must have exactly one of"));
+        assert!(wrong("name: a\nexpect: {told: true, error: x}\n").contains("must have exactly one of"));
+        let call = |call: &str| wrong(&format!("name: a\nhostCalls: [{{{call}}}]\nexpect: {{told: true}}\n"));
+        assert!(call("ask: memory").contains("needs either a `reply` or a `refused`"));
+        assert!(call("ask: memory, reply: {mtu: 5}").contains("`mtu` does not answer memory {}; `space` does"));
+        assert!(call("ask: memroy, reply: {mtu: 5}").contains("did you mean `memory`?"));
+        assert!(call("ask: {fsync: {dir: /x}}, reply: {mtu: 5}").contains("there is no `dir` here"));
     }
 }
