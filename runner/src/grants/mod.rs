@@ -13,7 +13,7 @@ use crate::surroundings::{Ask, Refused};
 pub use etcd::EtcdGrant;
 pub use http::HttpGrant;
 pub use kubernetes::KubernetesGrant;
-pub(crate) use kubernetes::permit_scope;
+pub(crate) use kubernetes::{permit_scope, sensible_place};
 pub use probes::ProbesGrant;
 pub use secrets::SecretSource;
 pub(crate) use target::Target;

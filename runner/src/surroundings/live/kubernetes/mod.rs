@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use crate::grants::{Grants, permit_scope};
+use crate::grants::{Grants, permit_scope, sensible_place};
 use crate::surroundings::{Ask, Refused, Reply};
 use discover::Resource;
 use fetch::{Room, fetch};
@@ -73,6 +73,7 @@ impl Kubernetes {
     ///
     /// `not-found` where there is no such Secret or it has no such key, `failed` where the value is no text.
     pub(super) async fn secret(&self, namespace: &str, name: &str, key: &str) -> Result<String, Refused> {
+        sensible_place(namespace, name)?;
         in_time(async {
             let object = self.get(&Resource::secrets(), Some(namespace), name).await?;
             let missing = |what: &str| Refused::new("not-found", format!("the Secret {namespace}/{name} {what}"));
