@@ -149,7 +149,9 @@ mod tests {
                     func (self *T) Drop() {\n\t\tresourceDropT(handle)\n}\n//go:wasmimport m f\nfunc wasm_import_f() int32\n";
         let text = guard(text, &mut guarded);
         assert_eq!(guarded, Guarded { calls: 1, drops: 1, holds: 1 });
-        assert!(text.starts_with("//go:build wasm\n\npackage p\n\nimport (\n\twitRuntime \"runner.dev/plugin/internal/runtime\"\n)\n"));
+        assert!(text.starts_with(
+            "//go:build wasm\n\npackage p\n\nimport (\n\twitRuntime \"runner.dev/plugin/internal/runtime\"\n)\n"
+        ));
         let guards = "\twitRuntime.Lock()\n\tresult := wasm_import_f()\n\twitRuntime.Unlock()\n";
         assert!(text.contains(guards) && text.contains("\t\twitRuntime.Lock()\n\t\tresourceDropT"), "{text}");
         assert!(text.contains("defer pinner.Unpin()\n\tdefer witRuntime.Hold()()\n"), "{text}");

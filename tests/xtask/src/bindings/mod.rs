@@ -36,9 +36,11 @@ pub(crate) fn check(context: &Context) -> Result<()> {
     let stale = |name: &Path| fs::read(context.source(name)).ok().as_ref() != wanted.get(name);
     let mut names: Vec<PathBuf> = wanted.keys().cloned().collect();
     // What lies beside them and is not generated any more is a leftover.
-    names.extend(files(&context.source(go::FOLDER))?.into_iter().filter_map(|file| {
-        file.strip_prefix(&context.root).ok().map(Path::to_owned)
-    }));
+    names.extend(
+        files(&context.source(go::FOLDER))?
+            .into_iter()
+            .filter_map(|file| file.strip_prefix(&context.root).ok().map(Path::to_owned)),
+    );
     match names.iter().find(|name| stale(name)) {
         Some(name) => bail!("{} is not what the contract gives today; hint: cargo xtask bindings", name.display()),
         None => Ok(()),
@@ -47,7 +49,9 @@ pub(crate) fn check(context: &Context) -> Result<()> {
 
 fn generate(context: &Context) -> Result<Generated> {
     if process::on_path("gofmt").is_none() {
-        bail!("there is no gofmt on the PATH, and Go's bindings are committed as it formats them; hint: install Go 1.24 or newer");
+        bail!(
+            "there is no gofmt on the PATH, and Go's bindings are committed as it formats them; hint: install Go 1.24 or newer"
+        );
     }
     let mut generated = go::generate(&context.root)?;
     generated.extend(adapter::generate(&context.root)?);
