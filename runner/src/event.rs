@@ -55,8 +55,12 @@ pub enum EventKind {
     PluginVerdict {
         /// Which plugin.
         plugin: String,
-        /// `pass`, `approve`, `wait`, `reject`, `told`, `failed` or `ignored` (failed, and its failure policy is `ignore`).
+        /// `pass`, `approve`, `wait`, `reject`, `told`, `failed`, `ignored` (failed, and its failure policy is `ignore`) or
+        /// `monitored` (it has no say).
         verdict: &'static str,
+        /// Where it is `monitored`: what its verdict would have been.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        would: Option<&'static str>,
         /// Why; empty where there is nothing to say.
         reason: String,
         /// What the call used.
@@ -98,6 +102,12 @@ pub enum EventKind {
         remedy: Option<String>,
         /// Which member it is about.
         member: Option<String>,
+        /// Why it does not refuse the join, where the policy waives it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        waived: Option<String>,
+        /// Whether it is of a plugin that has no say.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        monitored: bool,
     },
     /// The run waits for something outside it.
     Waiting {

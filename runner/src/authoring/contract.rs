@@ -4,7 +4,7 @@ use std::path::Path;
 
 use wit_parser::{Resolve, SourceMap, WorldId};
 
-use super::files::{self, Carried};
+use super::files;
 use super::{Project, Trouble};
 
 /// The contract's version.
@@ -16,20 +16,9 @@ pub const WORLD: &str = "plugin";
 /// The package that the world of a project is in.
 pub const PACKAGE: &str = "local:plugin";
 
-/// The contract's files.
-const FILES: [Carried; 7] = [
-    ("plugin.wit", include_str!("../../../wit/plugin.wit")),
-    ("etcd.wit", include_str!("../../../wit/etcd.wit")),
-    ("http.wit", include_str!("../../../wit/http.wit")),
-    ("kubernetes.wit", include_str!("../../../wit/kubernetes.wit")),
-    ("probes.wit", include_str!("../../../wit/probes.wit")),
-    ("random.wit", include_str!("../../../wit/random.wit")),
-    ("secrets.wit", include_str!("../../../wit/secrets.wit")),
-];
-
-/// The contract's files, as path and text: what the folder `wit/` holds.
+/// The contract's files, as path and text: what the folder `wit/` holds at its top.
 pub fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
-    FILES.into_iter()
+    files::CONTRACT.iter().copied()
 }
 
 /// The world of a project, as WIT: the world of each of its roles, and an import for each capability that it declares.
@@ -49,7 +38,7 @@ pub fn world(project: &Project) -> String {
 /// What cannot be written.
 pub fn write(project: &Project, folder: &Path) -> Result<(), Trouble> {
     files::write(&folder.join("world.wit"), &world(project))?;
-    files::renew(&folder.join("deps/runner-plugin"), files())
+    files::renew(&folder.join("deps/runner-plugin"), files::CONTRACT)
 }
 
 /// A project's world, resolved, for tools that are libraries.

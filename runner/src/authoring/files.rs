@@ -1,9 +1,11 @@
-//! Files that the program carries in itself, written where they are needed.
+//! Files that the program carries in itself (templates, SDKs, the contract), written where they are needed.
 
 use std::fs;
 use std::path::Path;
 
 use super::Trouble;
+
+include!(concat!(env!("OUT_DIR"), "/carried.rs"));
 
 /// A file's path, below the folder that it is written to, and its text.
 pub(crate) type Carried = (&'static str, &'static str);
@@ -14,8 +16,8 @@ pub(crate) type Carried = (&'static str, &'static str);
 /// # Errors
 ///
 /// What cannot be written.
-pub(crate) fn renew<'a>(folder: &Path, files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<(), Trouble> {
-    files.into_iter().try_for_each(|(path, text)| write(&folder.join(path), text))
+pub(crate) fn renew(folder: &Path, files: &[Carried]) -> Result<(), Trouble> {
+    files.iter().try_for_each(|(path, text)| write(&folder.join(path), text))
 }
 
 /// Writes a file, with the folders above it, unless it is the same already.

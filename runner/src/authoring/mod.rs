@@ -5,6 +5,7 @@
 //! names. What holds for all of them (the contract, the check of the result, how a missing tool is told) is here, once.
 
 pub use build::{Built, Job, build};
+pub use new::create;
 pub use project::{Language, PROJECT_FILE, Project};
 pub use trouble::Trouble;
 
@@ -14,5 +15,6 @@ pub mod tools;
 mod build;
 mod files;
 mod go;
+mod new;
 mod project;
 mod trouble;

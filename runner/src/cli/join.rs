@@ -1,16 +1,15 @@
 //! `runner join`
 
-use std::time::Duration;
-
 use super::cluster_args::{ClusterArgs, pki_failure};
 use super::execution::execute_run;
+use super::limit_args::{LimitArgs, Rules};
 use super::member_args::{MemberArgs, Planned};
-use super::plugin_args::PluginArgs;
+use super::plugin_args::{Chosen, PluginArgs};
 use super::setup::{ChosenLauncher, Setup, plugin_cache};
 use super::state_dir::{MemberState, StateArgs};
 use super::{Ended as CommandEnded, Frame};
 use crate::launch::{Ended, ProcessLauncher};
-use crate::pipeline::{Failure, Gate, JoinPlan, Operation, Outcome, StaleLearner, Timeouts};
+use crate::pipeline::{Failure, JoinPlan, Operation, Outcome};
 
 /// Arguments of `runner join` and `runner check`: what is to be joined, how, and by whose leave.
 #[derive(Debug, clap::Args)]
@@ -48,45 +47,6 @@ enum LauncherKind {
     Process,
     /// Somebody else: runner prints the exact flags and waits for the member to appear
     External,
-}
-
-/// How patient the run is.
-#[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Limits")]
-struct LimitArgs {
-    /// The most raft entries that the learner may be behind to be promoted
-    #[arg(long, value_name = "ENTRIES", default_value_t = Gate::default().max_lag)]
-    max_lag: u64,
-    /// How long it must have stayed that near, without a change of leader
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "500ms")]
-    stability: Duration,
-    /// Time to wait in the queue of joiners
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "30m")]
-    lock_timeout: Duration,
-    /// What to do about somebody else's learner
-    #[arg(long, value_enum, default_value = "wait")]
-    stale_learner: StaleLearnerArg,
-    /// Time to wait for somebody else's learner to become a voter or go
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "5m")]
-    learner_timeout: Duration,
-    /// Time for the started member to show up in the member list [default: 2m, or 30m where somebody else starts it]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    start_timeout: Option<Duration>,
-    /// Time without any progress after which the learner is given up
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "1m")]
-    stall_timeout: Duration,
-    /// Time for the promotion plugins to approve, once the learner has caught up
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10m")]
-    approval_timeout: Duration,
-}
-
-/// See [`StaleLearner`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum StaleLearnerArg {
-    /// Wait for it, up to --learner-timeout
-    Wait,
-    /// Refuse at once
-    Fail,
 }
 
 /// A join, checked as far as it can be without touching anything.
@@ -131,7 +91,9 @@ impl JoinArgs {
         let insecure = self.cluster.trust.insecure;
         let endpoints = self.cluster.endpoints()?;
         let planned = self.member.planned(insecure)?;
-        let chosen = self.plugins.chosen()?;
+        let Chosen { plugins, policy, mut overrides } = self.plugins.chosen()?;
+        let spec = policy.as_ref().map(|file| &file.policy.spec);
+        let rules = self.limits.rules(spec, self.launcher == LauncherKind::External, &mut overrides);
         let state = self.state.member(&planned.name)?;
         let pki = (!insecure).then(|| self.cluster.trust.pki());
         if let Some(pki) = pki.as_ref().filter(|_| issue && self.launcher == LauncherKind::Process) {
@@ -146,35 +108,23 @@ impl JoinArgs {
             }
             LauncherKind::External => ChosenLauncher::External(self.member.external(pki.as_ref())?),
         };
-        let setup = Setup { trust, launcher, plugins: chosen, plugin_cache: plugin_cache() };
-        Ok(Prepared { plan: self.plan(planned, endpoints), setup, state })
+        let policy = policy.map(|file| format!("{} ({})", file.policy.metadata.name.0, file.path.display()));
+        let setup = Setup { trust, launcher, plugins, plugin_cache: plugin_cache(), policy, overrides };
+        Ok(Prepared { plan: plan(planned, endpoints, rules), setup, state })
     }
+}
 
-    fn plan(&self, planned: Planned, endpoints: Vec<String>) -> JoinPlan {
-        let limits = &self.limits;
-        let start = match self.launcher {
-            LauncherKind::Process => Timeouts::default().start,
-            LauncherKind::External => Duration::from_secs(30 * 60),
-        };
-        JoinPlan {
-            run: uuid::Uuid::now_v7().to_string(),
-            name: planned.name,
-            peer_urls: planned.peer_urls,
-            client_urls: planned.client_urls,
-            endpoints,
-            gate: Gate { max_lag: limits.max_lag, stability: limits.stability, ..Gate::default() },
-            timeouts: Timeouts {
-                lock: limits.lock_timeout,
-                learner_slot: limits.learner_timeout,
-                start: limits.start_timeout.unwrap_or(start),
-                stall: limits.stall_timeout,
-                approval: limits.approval_timeout,
-                ..Timeouts::default()
-            },
-            stale_learner: match limits.stale_learner {
-                StaleLearnerArg::Wait => StaleLearner::Wait,
-                StaleLearnerArg::Fail => StaleLearner::Fail,
-            },
-        }
+fn plan(planned: Planned, endpoints: Vec<String>, rules: Rules) -> JoinPlan {
+    let Rules { gate, timeouts, stale_learner, on_approval_timeout } = rules;
+    JoinPlan {
+        run: uuid::Uuid::now_v7().to_string(),
+        name: planned.name,
+        peer_urls: planned.peer_urls,
+        client_urls: planned.client_urls,
+        endpoints,
+        gate,
+        timeouts,
+        stale_learner,
+        on_approval_timeout,
     }
 }

@@ -14,10 +14,23 @@ mod demo;
 mod execution;
 mod init;
 mod join;
+mod limit_args;
 mod member_args;
 mod output;
 mod plugin;
+mod plugin_add;
 mod plugin_args;
+mod plugin_bundle;
+mod plugin_list;
+mod plugin_pull;
+mod plugin_push;
+mod plugin_remove;
+mod plugin_store_args;
+mod plugin_unbundle;
+mod plugin_update;
+mod plugin_verify;
+mod policy;
+mod policy_args;
 mod resume;
 mod setup;
 mod signals;
@@ -83,6 +96,9 @@ enum Command {
     /// Look at plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Check a policy file, or print the format's JSON Schema; needs no cluster
+    #[command(subcommand)]
+    Policy(policy::Command),
 }
 
 const EXIT_STATUS: &str = "\
@@ -93,7 +109,7 @@ Exit status:
    10  a built-in check refused; the cluster is as it was
    11  a plugin refused; the cluster is as it was
    12  a plugin failed to answer; the cluster is as it was
-   13  the cluster could not be reached; it is as it was
+   13  the cluster (or a registry) could not be reached; it is as it was
    14  something took too long; undone
    15  something failed; undone
    16  stuck: a person is needed, and is told what to do
@@ -149,7 +165,8 @@ impl Command {
             Self::Resume(args) => resume::resume(args, frame).await,
             Self::Rollback(args) => resume::rollback(args, frame).await,
             Self::Demo(args) => demo::run(args, frame).await,
-            Self::Plugin(command) => plugin::run(command, frame),
+            Self::Plugin(command) => plugin::run(command, frame).await,
+            Self::Policy(command) => policy::run(command, frame).await,
         }
     }
 }

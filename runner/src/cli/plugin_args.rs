@@ -3,68 +3,128 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::bad_input;
 use super::cluster_args::absolute;
+use super::plugin_store_args::StoreArgs;
+use super::policy_args::{self, mistaken};
+use crate::config::policy::PolicyFile;
 use crate::grants::Grants;
-use crate::pipeline::{Failure, FailurePolicy};
+use crate::pipeline::{Failure, FailurePolicy, Mode, Waiver};
 use crate::plugins::{self, Limits, PluginConfig, PluginSource};
+use crate::supply::{self, Resolved};
 
 /// The plugins.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Plugins")]
 pub(super) struct PluginArgs {
-    /// Plugin files (`.wasm` components) and folders of them; may be given several times
+    /// Plugin files (`.wasm` components), folders of them, a policy file (`.yaml`), and accepted plugins by name or as oci://…;
+    /// may be given several times
     #[arg(long, value_name = "PATH", num_args = 1.., value_delimiter = ',')]
     plugins: Vec<PathBuf>,
-    /// A plugin's settings as a JSON object, or `@FILE` with one; the plugin's name is its file's, without `.wasm`
+    #[command(flatten)]
+    store: StoreArgs,
+    /// A plugin's settings as a JSON object, or `@FILE` with one; the plugin's name is its file's, without `.wasm`. In the place of
+    /// all settings that a policy gives it, which is reported
     #[arg(long, value_name = "NAME=JSON", value_parser = pair)]
     plugin_settings: Vec<(String, String)>,
-    /// What to do when a plugin fails to answer: `fail` (checks, promotion) or `ignore` (notifiers) unless told otherwise
+    /// What to do when a plugin fails to answer: `fail` (checks, promotion) or `ignore` (notifiers) unless told otherwise. In the
+    /// place of what a policy says, which is reported
     #[arg(long, value_name = "NAME=POLICY", value_parser = pair)]
     plugin_failure: Vec<(String, String)>,
 }
 
-/// One plugin, as kept in the journal.
+/// One plugin, as kept in the journal. Of secrets it knows where they come from, never what they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ChosenPlugin {
-    path: PathBuf,
-    name: String,
-    settings: serde_json::Value,
-    failure_policy: Option<FailurePolicy>,
+    pub(super) path: PathBuf,
+    pub(super) name: String,
+    pub(super) settings: serde_json::Value,
+    pub(super) failure_policy: Option<FailurePolicy>,
+    #[serde(default)]
+    pub(super) limits: Limits,
+    #[serde(default)]
+    pub(super) grants: Grants,
+    #[serde(default)]
+    pub(super) digest: Option<String>,
+    #[serde(default)]
+    pub(super) mode: Mode,
+    /// The place in reports.
+    #[serde(default)]
+    pub(super) order: i32,
+    #[serde(default)]
+    pub(super) waivers: Vec<Waiver>,
+}
+
+/// The plugins, and the policy that they come from, where there is one.
+#[derive(Debug, Default)]
+pub(super) struct Chosen {
+    /// In the order of reports.
+    pub(super) plugins: Vec<ChosenPlugin>,
+    pub(super) policy: Option<PolicyFile>,
+    /// What the command line says against the policy, a sentence each.
+    pub(super) overrides: Vec<String>,
 }
 
 impl PluginArgs {
-    /// Finds the files and reads the settings. Loads nothing.
-    pub(super) fn chosen(&self) -> Result<Vec<ChosenPlugin>, Failure> {
-        let paths = plugins::find(&self.plugins)?;
+    /// Finds the files, reads the policy and the settings. Loads no component.
+    pub(super) fn chosen(&self) -> Result<Chosen, Failure> {
+        let (policies, paths): (Vec<_>, Vec<_>) = self.plugins.iter().cloned().partition(|path| is_policy(path));
+        if let [first, second, ..] = policies.as_slice() {
+            let text = format!("--plugins: {} and {} are two policies", first.display(), second.display());
+            return Err(bad_input(text).hint("a join has one policy: put the plugins of both into one file"));
+        }
+        let policy = policies.first().map(|path| PolicyFile::read(&absolute(path.clone())).map_err(mistaken)).transpose()?;
+        let store = if self.plugins.is_empty() { None } else { self.store.open()? };
+        let of_policy = policy.as_ref().map(|file| policy_args::plugins(file, store.as_ref())).transpose()?;
+        let mut plugins = of_policy.unwrap_or_default();
+        let ruled = plugins.len();
+        let (locked, paths): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| names_locked(path));
+        for source in locked {
+            plugins.push(ChosenPlugin::resolved(supply::resolve(&source.to_string_lossy(), store.as_ref())?));
+        }
+        for path in plugins::find(&paths)? {
+            plugins.push(ChosenPlugin::resolved(supply::resolve_file(&absolute(path), store.as_ref())?));
+        }
+        refuse_twins(&plugins)?;
+        let mut overrides = Vec::new();
+        self.apply(&mut plugins, ruled, &mut overrides)?;
+        plugins.sort_by_key(|plugin| plugin.order);
+        Ok(Chosen { plugins, policy, overrides })
+    }
+
+    /// Puts settings and failure policies of the command line in their places; the first `ruled` plugins are a policy's.
+    fn apply(&self, plugins: &mut [ChosenPlugin], ruled: usize, overrides: &mut Vec<String>) -> Result<(), Failure> {
         let mut settings = by_name(&self.plugin_settings, "--plugin-settings", read_settings)?;
         let mut policies = by_name(&self.plugin_failure, "--plugin-failure", |_, text| match text {
             "fail" => Ok(FailurePolicy::Fail),
             "ignore" => Ok(FailurePolicy::Ignore),
             _ => Err(format!("{text:?} is neither `fail` nor `ignore`")),
         })?;
-        let mut chosen: Vec<ChosenPlugin> = Vec::new();
-        for path in paths {
-            let path = absolute(path);
-            let name = PluginSource { path: path.clone(), name: None }.name();
-            if let Some(twin) = chosen.iter().find(|p| p.name == name) {
-                let text = format!("--plugins: {} and {} are both named {name}", twin.path.display(), path.display());
-                return Err(
-                    bad_input(text).hint("rename one of the files: the name is how settings and verdicts refer to it")
-                );
+        for (i, plugin) in plugins.iter_mut().enumerate() {
+            let name = &plugin.name;
+            if let Some(settings) = settings.remove(name) {
+                if i < ruled && settings != plugin.settings {
+                    overrides.push(format!("--plugin-settings: {name} has other settings than the policy gives it"));
+                }
+                plugin.settings = settings;
             }
-            let settings = settings.remove(&name).unwrap_or_else(|| serde_json::json!({}));
-            let failure_policy = policies.remove(&name);
-            chosen.push(ChosenPlugin { path, name, settings, failure_policy });
+            if let Some(policy) = policies.remove(name) {
+                if i < ruled && plugin.failure_policy != Some(policy) {
+                    let word = if policy == FailurePolicy::Ignore { "ignored" } else { "the end of the join" };
+                    overrides.push(format!("--plugin-failure: a failure of {name} is {word}, whatever the policy says"));
+                }
+                plugin.failure_policy = Some(policy);
+            }
         }
-        let names: Vec<&str> = chosen.iter().map(|p| p.name.as_str()).collect();
         let stray =
             settings.keys().map(|n| (n, "--plugin-settings")).chain(policies.keys().map(|n| (n, "--plugin-failure")));
         if let Some((name, flag)) = stray.into_iter().next() {
+            let names: Vec<&str> = plugins.iter().map(|p| p.name.as_str()).collect();
             let known = if names.is_empty() {
                 "no plugins were given".to_owned()
             } else {
@@ -72,21 +132,71 @@ impl PluginArgs {
             };
             return Err(bad_input(format!("{flag}: there is no plugin {name}")).hint(known));
         }
-        Ok(chosen)
+        Ok(())
     }
 }
 
 impl ChosenPlugin {
+    /// The plugin in this file, with nothing set and nothing granted.
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            name: PluginSource { path: path.clone(), name: None }.name(),
+            path,
+            settings: serde_json::json!({}),
+            failure_policy: None,
+            limits: Limits::default(),
+            grants: Grants::default(),
+            digest: None,
+            mode: Mode::Enforce,
+            order: 0,
+            waivers: Vec::new(),
+        }
+    }
+
+    /// The plugin of this file, pinned to the digest that it has now; under the name that it was accepted as, where it was.
+    pub(super) fn resolved(resolved: Resolved) -> Self {
+        let plain = Self::new(resolved.path);
+        let name = resolved.entry.map_or(plain.name, |entry| entry.name);
+        Self { name, digest: Some(resolved.digest.to_string()), ..plain }
+    }
+
     pub(super) fn config(&self) -> PluginConfig {
         PluginConfig {
             path: self.path.clone(),
             name: self.name.clone(),
             settings: self.settings.clone(),
             failure_policy: self.failure_policy,
-            limits: Limits::default(),
-            grants: Grants::default(),
+            limits: self.limits.clone(),
+            grants: self.grants.clone(),
+            digest: self.digest.clone(),
+            mode: self.mode,
+            waivers: Arc::from(self.waivers.as_slice()),
         }
     }
+}
+
+/// Policy files are told from components by their names' endings.
+pub(super) fn is_policy(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("yaml") || e.eq_ignore_ascii_case("yml")) && !path.is_dir()
+}
+
+/// Whether this is a plugin of the store: `oci://…`, or a name that is no file's.
+fn names_locked(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    supply::Source::is_oci(&text) || (!path.exists() && supply::may_be_name(&text))
+}
+
+fn refuse_twins(plugins: &[ChosenPlugin]) -> Result<(), Failure> {
+    let mut seen: BTreeMap<&str, &Path> = BTreeMap::new();
+    for plugin in plugins {
+        if let Some(twin) = seen.insert(&plugin.name, &plugin.path) {
+            let (name, twin, path) = (&plugin.name, twin.display(), plugin.path.display());
+            let hint =
+                "rename one of the files, or give it a `name` in the policy: it is how settings and verdicts refer to it";
+            return Err(bad_input(format!("--plugins: {twin} and {path} are both named {name}")).hint(hint));
+        }
+    }
+    Ok(())
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -136,5 +246,38 @@ mod tests {
         insta::assert_snapshot!(args("steady-sync=[1]").chosen().unwrap_err().message, @r#"--plugin-settings: steady-sync: the settings must be a JSON object, for example {"maxLag": 10}"#);
         insta::assert_snapshot!(args("steady-sync={").chosen().unwrap_err().message, @"--plugin-settings: steady-sync: not JSON: EOF while parsing an object at line 1 column 1");
         insta::assert_snapshot!(args("steady={}").chosen().unwrap_err().message, @"--plugin-settings: there is no plugin steady");
+    }
+
+    #[test]
+    fn a_policy_and_further_plugins_stand_in_their_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        ["late.wasm", "first.wasm", "extra.wasm"].iter().for_each(|name| write(name, "x"));
+        write(
+            "policy.yaml",
+            "apiVersion: runner.dev/v1alpha1\nkind: JoinPolicy\nmetadata: {name: p}\nspec:\n  plugins:\n  - {source: late.wasm, \
+             order: 9, failurePolicy: Fail}\n  - {source: ./first.wasm, order: -1, name: erste, grants: {secrets: {hook: {file: \
+             hook.txt}}}}\n",
+        );
+        let args = PluginArgs {
+            plugins: vec![folder.path().join("extra.wasm"), folder.path().join("policy.yaml")],
+            plugin_settings: vec![pair("erste={\"a\":1}").unwrap()],
+            plugin_failure: vec![pair("late=ignore").unwrap()],
+            store: StoreArgs::at(folder.path().join("no-store")),
+        };
+        let chosen = args.chosen().unwrap();
+        let names: Vec<&str> = chosen.plugins.iter().map(|p| p.name.as_str()).collect();
+        assert_eq!(names, ["erste", "extra", "late"]);
+        assert_eq!(
+            chosen.overrides,
+            [
+                "--plugin-failure: a failure of late is ignored, whatever the policy says",
+                "--plugin-settings: erste has other settings than the policy gives it",
+            ]
+        );
+        // What the journal keeps is enough to go on with, and knows of a secret only where it is.
+        let kept = serde_json::to_string(&chosen.plugins).unwrap();
+        assert_eq!(serde_json::from_str::<Vec<ChosenPlugin>>(&kept).unwrap(), chosen.plugins);
+        assert!(kept.contains(&format!("{}/hook.txt", folder.path().display())), "{kept}");
     }
 }

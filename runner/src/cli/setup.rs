@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::cluster_args::Trust;
 use super::plugin_args::ChosenPlugin;
 use crate::cluster::etcd::EtcdLock;
-use crate::event::EventSink;
+use crate::event::{Event, EventKind, EventSink};
 use crate::launch::{ExternalConfig, ExternalLauncher, ProcessConfig, ProcessLauncher};
-use crate::pipeline::{Failure, JoinPlan, Launcher, Parts};
+use crate::pipeline::{Failure, JoinPlan, Launcher, Mode, Parts, Policy};
 use crate::plugins::Plugins;
 use crate::surroundings::{Live, Site};
 
@@ -23,6 +23,12 @@ pub(super) struct Setup {
     pub(super) plugins: Vec<ChosenPlugin>,
     /// Compiled plugins are kept here; none where there is no folder for it.
     pub(super) plugin_cache: Option<PathBuf>,
+    /// The policy's name and file, for reports.
+    #[serde(default)]
+    pub(super) policy: Option<String>,
+    /// What the command line said against the policy, for reports.
+    #[serde(default)]
+    pub(super) overrides: Vec<String>,
 }
 
 /// Who starts the member.
@@ -48,8 +54,35 @@ impl Setup {
         let plugins = self.plugins.iter().map(ChosenPlugin::config).collect();
         let mut site = Site::new(Arc::clone(&cluster), plan.endpoints.clone(), self.trust.tls());
         site.kubeconfig = kubeconfig();
-        let policy = Plugins::load(plugins, self.plugin_cache.clone(), Arc::new(Live::new(site)), Arc::clone(&sink));
-        Ok(Parts { cluster, launcher: self.launcher.build(announce), lock: Arc::new(lock), policy: Arc::new(policy), sink })
+        let all = Plugins::load(plugins, self.plugin_cache.clone(), Arc::new(Live::new(site)), Arc::clone(&sink));
+        // Without a plugin whose word counts, nobody is asked: the built-in checks and the gate decide.
+        let monitors = all.only(Mode::Monitor).map(|monitors| Arc::new(monitors) as Arc<dyn Policy>);
+        let policy = Arc::new(all.only(Mode::Enforce).unwrap_or_else(|| all.nobody()));
+        self.tell_policy(&*sink);
+        let launcher = self.launcher.build(announce);
+        Ok(Parts { cluster, launcher, lock: Arc::new(lock), policy, monitors, sink })
+    }
+
+    /// Tells which policy the run goes by, and where it does not.
+    fn tell_policy(&self, sink: &dyn EventSink) {
+        let finding = |severity, code: &str, message: String, remedy: Option<&str>| {
+            sink.emit(Event::now(EventKind::Finding {
+                source: "runner".to_owned(),
+                severity,
+                code: code.to_owned(),
+                message,
+                remedy: remedy.map(str::to_owned),
+                member: None,
+                waived: None,
+                monitored: false,
+            }));
+        };
+        if let Some(policy) = &self.policy {
+            finding("info", "policy", format!("judged by the policy {policy}"), None);
+        }
+        for text in &self.overrides {
+            finding("warning", "policy-overridden", text.clone(), Some("where that is to last, say so in the policy"));
+        }
     }
 }
 

@@ -94,7 +94,8 @@ mod tests {
             ("https://10.0.0.1:2379/x", "goes on"),
             ("https://10.0.0.1:2379?x", "goes on"),
             ("https://10.0.0.1:2379#x", "goes on"),
-            ("https://10.0.0.1:99999", "is not a URL"),
+            ("https://10.0.0.1:99999", "names no port"),
+            ("https://a b:2379", "is not a URL"),
             ("", "is not a"),
         ] {
             let refused = Target::parse(url).unwrap_err();

@@ -2,6 +2,8 @@
 //!
 //! The promotion is the point of no return, and a type: [`Unpromoted`] can be undone, [`Promoted`] has no such method.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::journal::Journal;
@@ -9,7 +11,7 @@ use super::journal::Record;
 use super::outcome::{Conclusion, Failure, Outcome};
 use super::run::{Interrupt, Parts, Run, journal_failure};
 use super::step::{Reversible, UndoError};
-use super::{JoinPlan, steps};
+use super::{JoinPlan, monitor, steps};
 use crate::event::{Event, EventKind};
 
 /// The steps that can be undone, in their order.
@@ -19,6 +21,9 @@ const BEFORE: [&dyn Reversible; 6] =
 /// The undos, in their order: the member leaves the list *before* its process is stopped. A promotion whose answer was lost may
 /// still be applied, and a voter that is down costs quorum where one that is out of the list does not.
 const UNDO: [&dyn Reversible; 3] = [&steps::AddLearner, &steps::StartMember, &steps::Lock];
+
+/// How long `check` waits for plugins in monitor mode; each call has its own limit far below.
+const MONITORED: Duration = Duration::from_secs(60);
 
 /// What is wanted of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +100,8 @@ pub async fn check_only(plan: JoinPlan, parts: Parts, interrupt: Interrupt) -> C
             }
         }
     }
+    // Here the report is the whole purpose: it waits for those whose word does not count, too.
+    monitor::tell(&mut run, MONITORED).await;
     run.emit(EventKind::RunFinished {
         outcome: if conclusion.outcome == Outcome::Joined { "accepted" } else { conclusion.outcome.name() },
         exit_status: conclusion.outcome.exit_status(),
@@ -132,6 +139,9 @@ impl Unpromoted {
                 Ok(summary) => finish(&mut self.run, step.name(), began, summary),
                 Err(failure) => {
                     fail(&mut self.run, step.name(), &failure);
+                    if failure.outcome == Outcome::Stuck {
+                        return self.leave(failure).await;
+                    }
                     return self.undo(failure, interrupt).await;
                 }
             }
@@ -147,6 +157,12 @@ impl Unpromoted {
                 self.undo(failure, interrupt).await
             }
         }
+    }
+
+    /// Leaves everything as it is, resumable. Only the lock is given up: nobody works on this member any more.
+    async fn leave(mut self, failure: Failure) -> Ended {
+        let _ = undo_step(&mut self.run, &steps::Lock).await;
+        Ended { run: self.run, failure: Some(failure), undone: false }
     }
 
     /// Undoes everything, unless the member turns out to be a voter.

@@ -9,12 +9,13 @@ pub use journal::{Journal, JournalError, JournalState, Record};
 pub use launcher::{DataDir, LaunchError, Launcher, MemberSpec, Running};
 pub use lock::{JoinLock, Queue};
 pub use outcome::{Conclusion, Failure, Outcome};
-pub use plan::{Gate, JoinPlan, StaleLearner, Timeouts};
+pub use plan::{Gate, JoinPlan, OnApprovalTimeout, StaleLearner, Timeouts};
 pub use policy::{
-    Answer, FailurePolicy, Fault, FaultKind, Finding, Newcomer, Policy, PolicyError, Sample, Severity, Verdict,
+    Answer, FailurePolicy, Fault, FaultKind, Finding, Mode, Newcomer, Policy, PolicyError, Sample, Severity, Verdict,
 };
 pub use run::{Interrupt, Parts};
 pub use step::StepName;
+pub use waiver::Waiver;
 
 pub mod adoption;
 pub mod checks;
@@ -24,6 +25,7 @@ mod gate;
 mod journal;
 mod launcher;
 mod lock;
+mod monitor;
 mod outcome;
 mod plan;
 mod policy;
@@ -31,3 +33,4 @@ mod run;
 mod step;
 mod steps;
 mod versions;
+mod waiver;

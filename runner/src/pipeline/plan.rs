@@ -26,6 +26,9 @@ pub struct JoinPlan {
     pub timeouts: Timeouts,
     /// What to do about somebody else's learner.
     pub stale_learner: StaleLearner,
+    /// What becomes of a learner that the plugins do not approve in time.
+    #[serde(default)]
+    pub on_approval_timeout: OnApprovalTimeout,
 }
 
 /// The built-in promotion gate's numbers.
@@ -76,6 +79,18 @@ pub enum StaleLearner {
     Wait,
     /// Refuse at once.
     Fail,
+}
+
+/// What becomes of a learner that has caught up and is not approved within `Timeouts::approval`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnApprovalTimeout {
+    /// Everything is undone.
+    #[default]
+    Undo,
+    /// The learner stays, without a vote, and the run can be resumed or rolled back. There is no third way: promoting it all the
+    /// same would make an approval of a silence.
+    Leave,
 }
 
 impl JoinPlan {

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Waiver;
 use crate::cluster::{MemberId, View};
 use crate::event::{Event, Usage};
 
@@ -99,6 +100,17 @@ pub enum FailurePolicy {
     Ignore,
 }
 
+/// Whether a plugin's word counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// It is obeyed.
+    #[default]
+    Enforce,
+    /// It is asked, judged and reported, and never obeyed: it neither refuses nor delays a join.
+    Monitor,
+}
+
 /// In which way a plugin failed to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -141,6 +153,8 @@ pub struct Answer<T> {
     pub result: Result<T, Fault>,
     /// What is to become of the join if it did not.
     pub failure_policy: FailurePolicy,
+    /// Findings of it that do not refuse the join.
+    pub waivers: Arc<[Waiver]>,
     /// What the call used.
     pub usage: Usage,
 }

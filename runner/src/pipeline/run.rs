@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::adoption::{self, Standing};
 use super::gate::Window;
 use super::journal::{Journal, JournalError, Record};
+use super::monitor::Monitored;
 use super::{DataDir, Failure, JoinLock, JoinPlan, Launcher, Outcome, Policy, StepName};
 use crate::cluster::{Class, Cluster, ClusterError, MemberId, MemberList, Result as ClusterResult, View};
 use crate::event::{Event, EventKind, EventSink};
@@ -22,8 +23,10 @@ pub struct Parts {
     pub launcher: Arc<dyn Launcher>,
     /// What keeps joins apart.
     pub lock: Arc<dyn JoinLock>,
-    /// The plugins.
+    /// The plugins whose word counts.
     pub policy: Arc<dyn Policy>,
+    /// The plugins that are asked and reported and never obeyed, where there are any.
+    pub monitors: Option<Arc<dyn Policy>>,
     /// Who is told.
     pub sink: Arc<dyn EventSink>,
 }
@@ -61,6 +64,8 @@ pub(super) struct Run {
     pub(super) queued: bool,
     /// Until when an add whose answer is not known may still take effect.
     pub(super) add_settles: Option<Instant>,
+    /// Questions to plugins in monitor mode that are under way.
+    pub(super) monitored: Monitored,
     pub(super) told: Vec<Event>,
     pub(super) started: Instant,
 }
@@ -97,6 +102,7 @@ impl Run {
             window: Window::default(),
             queued: false,
             add_settles,
+            monitored: Monitored::default(),
             told: Vec::new(),
             started: Instant::now(),
         }

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wasmtime::ResourceLimiter;
 
 use super::text;
 
 /// What one plugin call may use. Every number can be changed; the defaults carry their reasons.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Limits {
     /// Processor time, of the guest's thread only: a busy machine does not eat it up. 1 s: a Rust guest needs less than a
     /// millisecond and a Python one about ten for a hundred members.

@@ -16,12 +16,12 @@ use super::link::{self, Linked};
 use super::refusal::Refusal;
 use super::roles::{Exports, Role, configuration_role};
 use super::source::{self, Bytes, PluginSource};
-use super::surface::{Granted, Surface};
+use super::surface::{Granted, Interface, Surface};
 use super::text::MAX_TEXT;
 use super::wasi;
 use crate::event::{Event, EventKind, EventSink};
-use crate::grants::Grants;
-use crate::pipeline::{FailurePolicy, FaultKind, PolicyError};
+use crate::grants::{Capability, Grants};
+use crate::pipeline::{FailurePolicy, FaultKind, Mode, PolicyError, Waiver};
 use crate::surroundings::Surroundings;
 use crate::text::one_line;
 
@@ -41,6 +41,12 @@ pub struct PluginConfig {
     pub limits: Limits,
     /// What it may import beyond the facts.
     pub grants: Grants,
+    /// `sha256:…` that the component's file must have; any file where none is given.
+    pub digest: Option<String>,
+    /// Whether its word counts.
+    pub mode: Mode,
+    /// Findings of it that do not refuse the join.
+    pub waivers: Arc<[Waiver]>,
 }
 
 /// A plugin that can be asked.
@@ -48,6 +54,8 @@ pub(super) struct Plugin {
     pub(super) callee: Callee,
     pub(super) exports: Exports,
     pub(super) failure_policy: Option<FailurePolicy>,
+    pub(super) mode: Mode,
+    pub(super) waivers: Arc<[Waiver]>,
 }
 
 /// A component that has been compiled, and what is known of it.
@@ -71,6 +79,9 @@ impl PluginConfig {
             failure_policy: None,
             limits: Limits::default(),
             grants: Grants::default(),
+            digest: None,
+            mode: Mode::Enforce,
+            waivers: Arc::new([]),
         }
     }
 }
@@ -90,9 +101,19 @@ pub(super) fn default_failure_policy(role: Role) -> FailurePolicy {
     }
 }
 
-/// Reads and compiles a component. Blocks: for seconds, where it is large and its code was not kept.
-pub(super) fn compile(engine: &Engine, path: &Path, cache: Option<&Cache>) -> Result<Compiled, Refusal> {
+/// Reads and compiles a component. Blocks: for seconds, where it is large and its code was not kept. Compiles nothing that is
+/// not what was pinned.
+pub(super) fn compile(
+    engine: &Engine,
+    path: &Path,
+    pinned: Option<&str>,
+    cache: Option<&Cache>,
+) -> Result<Compiled, Refusal> {
     let Bytes { bytes, digest } = source::read(path)?;
+    let found = source::digest_text(&digest);
+    if let Some(pinned) = pinned.filter(|pinned| *pinned != found) {
+        return Err(Refusal::NotPinned { found, pinned: pinned.to_owned() });
+    }
     let engine = engine.wasmtime();
     let mut not_kept = None;
     let component = match cache.and_then(|cache| cache.get(engine, &digest)) {
@@ -141,6 +162,8 @@ pub(super) async fn link_and_instantiate(
             wasi_random: compiled.surface.wasi.then(|| wasi::random(&compiled.digest)),
         },
         failure_policy: config.failure_policy,
+        mode: config.mode,
+        waivers: config.waivers.clone(),
     };
     check_types(&plugin).await?;
     Ok((plugin, missing))
@@ -155,8 +178,9 @@ pub(super) async fn load(
     sink: Arc<dyn EventSink>,
 ) -> Result<Plugin, PolicyError> {
     let compiling = tokio::task::spawn_blocking({
-        let (engine, cache, path) = (engine.clone(), cache.clone(), config.path.clone());
-        move || compile(&engine, &path, cache.as_ref().as_ref().ok().and_then(Option::as_ref))
+        let (engine, cache) = (engine.clone(), cache.clone());
+        let (path, pinned) = (config.path.clone(), config.digest.clone());
+        move || compile(&engine, &path, pinned.as_deref(), cache.as_ref().as_ref().ok().and_then(Option::as_ref))
     });
     let refuse = |refusal: Refusal| refusal.of(&config.name);
     let compiled = compiling.await.map_err(|e| refuse(Refusal::Internal(e.to_string())))?.map_err(refuse)?;
@@ -191,6 +215,10 @@ fn notes(surface: &Surface, config: &PluginConfig, missing: &[String], not_kept:
     }
     if !surface.configuration && config.settings.as_object().is_some_and(|s| !s.is_empty()) {
         notes.push("has settings and does not check them".to_owned());
+    }
+    let asks = |c: &Capability| surface.imports.iter().any(|i| Interface::parse(i).is_some_and(|i| i.name == c.name()));
+    for capability in Capability::ALL.into_iter().filter(|c| config.grants.has(*c) && !asks(c)) {
+        notes.push(format!("is granted `{}` and does not ask for it", capability.name()));
     }
     if let Some(why) = not_kept {
         notes.push(format!("its compiled code is not kept, so it is compiled every time: {why}"));

@@ -4,10 +4,12 @@
 //! instance, and whatever the guest does ends as a typed [`Fault`](crate::pipeline::Fault).
 
 pub use describe::{Description, Refused, inspect, inspect_cached};
+pub use face::Face;
 pub use limits::Limits;
 pub use load::PluginConfig;
 pub use policy::Plugins;
 pub use roles::Role;
+pub(crate) use source::MAX_SIZE;
 pub use source::{PluginSource, find};
 
 pub(crate) mod capabilities;
@@ -19,6 +21,7 @@ mod call;
 mod cpu;
 mod describe;
 mod engine;
+mod face;
 mod fault;
 mod limits;
 mod link;

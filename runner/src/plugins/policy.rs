@@ -17,17 +17,39 @@ use super::refusal::{self, Refusal};
 use super::roles::{Exports, Role, health_check_role, notifier_role, promotion_role};
 use crate::cluster::{MemberId, View};
 use crate::event::{Event, EventSink, Usage};
-use crate::pipeline::{Answer, FailurePolicy, Fault, FaultKind, Finding, Newcomer, Policy, PolicyError, Sample, Verdict};
+use crate::pipeline::{
+    Answer, FailurePolicy, Fault, FaultKind, Finding, Mode, Newcomer, Policy, PolicyError, Sample, Verdict,
+};
 use crate::surroundings::Surroundings;
 
 /// The plugins of a run. Loading begins at once, in the background; dropping it ends loading and every call.
 pub struct Plugins {
     /// Names and failure policies, for answers while there is no plugin that could give them.
-    configured: Vec<(String, Option<FailurePolicy>)>,
+    configured: Vec<(String, Option<FailurePolicy>, Mode)>,
+    /// Whom this asks.
+    asked: Asked,
     loaded: Shared<BoxFuture<'static, Loaded>>,
 }
 
+/// Whom a question is put to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Everybody,
+    In(Mode),
+    Nobody,
+}
+
 type Loaded = Result<Arc<[Arc<Plugin>]>, PolicyError>;
+
+impl Asked {
+    fn has(self, mode: Mode) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::In(wanted) => mode == wanted,
+            Self::Nobody => false,
+        }
+    }
+}
 
 impl Plugins {
     /// Begins to load these plugins. Compiled code is kept in `cache_dir`, if given: a directory of our own, made where it is not
@@ -45,10 +67,21 @@ impl Plugins {
         surroundings: Arc<dyn Surroundings>,
         sink: Arc<dyn EventSink>,
     ) -> Self {
-        let configured = configs.iter().map(|c| (c.name.clone(), c.failure_policy)).collect();
+        let configured = configs.iter().map(|c| (c.name.clone(), c.failure_policy, c.mode)).collect();
         let loading = AbortOnDropHandle::new(tokio::spawn(load_all(configs, cache_dir, surroundings, sink)));
         let loaded = loading.map(|ended| ended.unwrap_or_else(|e| Err(Refusal::Internal(e.to_string()).of("*"))));
-        Self { configured, loaded: loaded.boxed().shared() }
+        Self { configured, asked: Asked::Everybody, loaded: loaded.boxed().shared() }
+    }
+
+    /// The same plugins (not loaded again), of which only those in this mode are asked; none where there is no such plugin.
+    pub fn only(&self, mode: Mode) -> Option<Self> {
+        let configured: Vec<_> = self.configured.iter().filter(|(.., m)| *m == mode).cloned().collect();
+        (!configured.is_empty()).then(|| Self { configured, asked: Asked::In(mode), loaded: self.loaded.clone() })
+    }
+
+    /// The same plugins, of which none is asked; whether they can be used is known all the same.
+    pub fn nobody(&self) -> Self {
+        Self { configured: Vec::new(), asked: Asked::Nobody, loaded: self.loaded.clone() }
     }
 
     /// Puts a question to every plugin that has `role`, side by side; the answers are in the order of the configuration.
@@ -65,12 +98,19 @@ impl Plugins {
             Ok(plugins) => plugins,
             Err(error) => return self.no_answers(role, &error),
         };
-        let having = plugins.iter().filter_map(|plugin| find(&plugin.exports).map(|indices| (plugin, indices)));
+        let asked = plugins.iter().filter(|plugin| self.asked.has(plugin.mode));
+        let having = asked.filter_map(|plugin| find(&plugin.exports).map(|indices| (plugin, indices)));
         let asked = having.map(|(plugin, indices)| {
             let call = AbortOnDropHandle::new(tokio::spawn(question(plugin.clone(), indices)));
             async move {
                 let Called { result, usage } = call.await.unwrap_or_else(|e| lost(&e.to_string()));
-                Answer { plugin: plugin.callee.name.to_string(), result, failure_policy: plugin.failure_policy(role), usage }
+                Answer {
+                    plugin: plugin.callee.name.to_string(),
+                    result,
+                    failure_policy: plugin.failure_policy(role),
+                    waivers: plugin.waivers.clone(),
+                    usage,
+                }
             }
         });
         join_all(asked).await
@@ -79,10 +119,11 @@ impl Plugins {
     /// What is answered where the plugins could not be loaded, and somebody asks all the same: every one of them failed.
     fn no_answers<T>(&self, role: Role, error: &PolicyError) -> Vec<Answer<T>> {
         let fault = Fault { kind: FaultKind::Instantiate, message: error.message.clone(), log: Vec::new() };
-        let answer = |(name, policy): &(String, Option<FailurePolicy>)| Answer {
+        let answer = |(name, policy, _): &(String, Option<FailurePolicy>, Mode)| Answer {
             plugin: name.clone(),
             result: Err(fault.clone()),
             failure_policy: policy.unwrap_or_else(|| default_failure_policy(role)),
+            waivers: Arc::new([]),
             usage: Usage::default(),
         };
         self.configured.iter().map(answer).collect()

@@ -21,6 +21,8 @@ pub(super) enum Refusal {
     Empty,
     #[error("is {} large, and a component may have {}", text::bytes(*.0), text::bytes(MAX_SIZE))]
     TooLarge(u64),
+    #[error("is not the component that the policy pins: it is {found}, and {pinned} is wanted")]
+    NotPinned { found: String, pinned: String },
     #[error("is not WebAssembly")]
     NotWasm,
     #[error("is WebAssembly in its text form")]
@@ -65,6 +67,9 @@ impl Refusal {
             Self::Unreadable(_) | Self::NotAFile => one("give the path of a component, a .wasm file that may be read"),
             Self::Empty | Self::Truncated => one("build or copy it again, and compare the sizes"),
             Self::TooLarge(_) => one("strip it: debug information is most of a large component"),
+            Self::NotPinned { .. } => one(
+                "find out who changed it; where the change is wanted, look at it with `runner plugin inspect` and pin its digest",
+            ),
             Self::NotWasm => one("give a WebAssembly component; a folder is searched for *.wasm only"),
             Self::TextForm => one("make the binary form: `wasm-tools parse plugin.wat -o plugin.wasm`"),
             Self::CoreModule => vec![

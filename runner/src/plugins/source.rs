@@ -13,7 +13,7 @@ use crate::pipeline::PolicyError;
 use crate::text::one_line;
 
 /// Largest component file. The largest kind known, Python's, starts at 18 MB.
-pub(super) const MAX_SIZE: u64 = 128 << 20;
+pub(crate) const MAX_SIZE: u64 = 128 << 20;
 
 /// The first eight bytes of a component, and of a core module.
 const COMPONENT: &[u8; 8] = b"\0asm\x0d\0\x01\0";
@@ -111,7 +111,7 @@ pub(super) fn digest_text(digest: &[u8; 32]) -> String {
 }
 
 /// What these bytes are, by their first ones.
-fn check(bytes: &[u8]) -> Result<(), Refusal> {
+pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
     if bytes.is_empty() {
         return Err(Refusal::Empty);
     }

@@ -72,7 +72,7 @@ impl Surface {
         )
     }
 
-    fn of_names(imports: Vec<String>, exports: Vec<String>) -> Self {
+    pub(super) fn of_names(imports: Vec<String>, exports: Vec<String>) -> Self {
         let ours = |names: &[String]| -> Vec<(String, (u64, u64, u64))> {
             let parsed = names.iter().filter_map(|n| Interface::parse(n)).filter(|i| i.package == PACKAGE);
             parsed.map(|i| (i.name.to_owned(), i.version)).collect()

@@ -79,16 +79,21 @@ impl Board {
                 return self.tell(Detail { more, ..Detail::new(Mark::Note, text) }, width);
             }
             EventKind::PluginLog { plugin, level, message } => return self.log(plugin, level, message, width),
-            EventKind::PluginVerdict { plugin, verdict, reason, .. } => return self.verdict(plugin, verdict, reason, width),
-            EventKind::Finding { source, severity, code, message, remedy, member } => {
+            EventKind::PluginVerdict { plugin, verdict, would, reason, .. } => {
+                return self.verdict(plugin, verdict, *would, reason, width);
+            }
+            EventKind::Finding { source, severity, code, message, remedy, member, waived, monitored } => {
                 let mark = match *severity {
+                    "error" if waived.is_some() || *monitored => Mark::Warning,
                     "error" => Mark::Bad,
                     "warning" => Mark::Warning,
                     _ => Mark::Note,
                 };
                 let message = phrases::finding(message, member.as_deref(), style);
-                let text = format!("{}{message} [{}]", phrases::source(source, style), style.clean(code));
-                let more = remedy.iter().map(|r| format!("remedy: {}", style.clean(r))).collect();
+                let aside = if *monitored { " (monitored)" } else { "" };
+                let text = format!("{}{message} [{}]{aside}", phrases::source(source, style), style.clean(code));
+                let waived = waived.iter().map(|reason| format!("waived: {}", style.clean(reason)));
+                let more = waived.chain(remedy.iter().map(|r| format!("remedy: {}", style.clean(r)))).collect();
                 return self.tell(Detail { more, ..Detail::new(mark, text) }, width);
             }
             // The step's own line names it.
@@ -285,7 +290,7 @@ impl Board {
         self.tell(Detail { more: lines.collect(), speaker: Some(plugin), ..Detail::new(mark, text) }, width)
     }
 
-    fn verdict(&mut self, plugin: &str, verdict: &str, reason: &str, width: usize) -> Vec<String> {
+    fn verdict(&mut self, plugin: &str, verdict: &str, would: Option<&str>, reason: &str, width: usize) -> Vec<String> {
         if verdict == "told" && reason.is_empty() && !self.verbose {
             return Vec::new();
         }
@@ -297,7 +302,7 @@ impl Board {
             "ignored" => Mark::Warning,
             _ => Mark::Note,
         };
-        let said = phrases::verdict(verdict, reason, style);
+        let said = phrases::verdict(verdict, would, reason, style);
         let repeats = Some((plugin.clone(), shape(&said)));
         self.tell(Detail { repeats, ..Detail::new(mark, format!("{plugin}: {said}")) }, width)
     }
@@ -386,7 +391,13 @@ mod tests {
         board.take(&Event { at, kind: EventKind::StepStarted { step: "sync" } }, 80);
         for n in 0..20_000 {
             let reason: String = format!("{n}").chars().map(|c| char::from(c as u8 - b'0' + b'a')).collect();
-            let verdict = EventKind::PluginVerdict { plugin: "p".into(), verdict: "wait", reason, usage: Usage::default() };
+            let verdict = EventKind::PluginVerdict {
+                plugin: "p".into(),
+                verdict: "wait",
+                would: None,
+                reason,
+                usage: Usage::default(),
+            };
             let log = EventKind::PluginLog { plugin: "p".into(), level: "info", message: format!("line {n}") };
             assert!(board.take(&Event { at, kind: verdict }, 80).is_empty());
             assert!(board.take(&Event { at, kind: log }, 80).is_empty());

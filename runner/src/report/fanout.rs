@@ -147,7 +147,7 @@ impl Drop for Background {
 fn passing(kind: &EventKind) -> bool {
     match kind {
         EventKind::SyncProgress(_) | EventKind::Waiting { .. } | EventKind::PluginLog { .. } => true,
-        EventKind::PluginVerdict { verdict, .. } => matches!(*verdict, "wait" | "approve"),
+        EventKind::PluginVerdict { verdict, would, .. } => matches!(would.unwrap_or(verdict), "wait" | "approve"),
         _ => false,
     }
 }

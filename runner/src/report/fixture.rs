@@ -93,7 +93,13 @@ impl Script {
             bytes_in: 640,
             bytes_out: 96,
         };
-        self.push(EventKind::PluginVerdict { plugin: plugin.to_owned(), verdict, reason: reason.to_owned(), usage })
+        self.push(EventKind::PluginVerdict {
+            plugin: plugin.to_owned(),
+            verdict,
+            would: None,
+            reason: reason.to_owned(),
+            usage,
+        })
     }
 
     fn finding(
@@ -111,6 +117,8 @@ impl Script {
             message: message.to_owned(),
             remedy: remedy.map(str::to_owned),
             member: Some("cp-2".to_owned()),
+            waived: None,
+            monitored: false,
         })
     }
 

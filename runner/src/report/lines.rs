@@ -105,7 +105,9 @@ impl Inner {
                 }
             }
             EventKind::PluginLog { plugin, level, message } => self.log(at, plugin, level, message),
-            EventKind::PluginVerdict { plugin, verdict, reason, .. } => self.verdict(at, plugin, verdict, reason),
+            EventKind::PluginVerdict { plugin, verdict, would, reason, .. } => {
+                self.verdict(at, plugin, verdict, *would, reason);
+            }
             EventKind::StepStarted { step } => {
                 self.repeats.clear();
                 self.waits.clear();
@@ -126,11 +128,18 @@ impl Inner {
                 }
                 self.line(at, &format!("{step}: {}: {}", style.red("failed"), style.clean(error)));
             }
-            EventKind::Finding { source, severity, code, message, remedy, member } => {
-                let severity = dressed(severity, style);
+            EventKind::Finding { source, severity, code, message, remedy, member, waived, monitored } => {
+                let severity = match (waived, monitored) {
+                    (Some(_), _) => style.yellow(&format!("waived {severity}")),
+                    (None, true) => style.yellow(&format!("monitored {severity}")),
+                    (None, false) => dressed(severity, style),
+                };
                 let source = phrases::source(source, style);
                 let message = phrases::finding(message, member.as_deref(), style);
                 self.line(at, &format!("{severity}: {source}{message} [{}]", style.clean(code)));
+                if let Some(reason) = waived {
+                    self.line(at, &format!("{severity}: because {}", style.clean(reason)));
+                }
                 if let Some(remedy) = remedy {
                     self.line(at, &format!("{severity}: remedy: {}", style.clean(remedy)));
                 }
@@ -184,9 +193,9 @@ impl Inner {
         }
     }
 
-    fn verdict(&mut self, at: Timestamp, plugin: &str, verdict: &str, reason: &str) {
+    fn verdict(&mut self, at: Timestamp, plugin: &str, verdict: &str, would: Option<&str>, reason: &str) {
         let style = self.options.style;
-        let said = phrases::verdict(verdict, reason, style);
+        let said = phrases::verdict(verdict, would, reason, style);
         let Some(held) = self.repeated(at, plugin, &said) else {
             if verdict == "wait" {
                 *self.waits.entry(plugin.to_owned()).or_default() += 1;
@@ -205,6 +214,7 @@ impl Inner {
         let said = match verdict {
             "reject" | "failed" => style.red(&said),
             "ignored" => style.yellow(&said),
+            "monitored" if matches!(would, Some("reject" | "failed")) => style.yellow(&said),
             _ => said,
         };
         self.line(at, &format!("{}: {said}{note}", style.clean(plugin)));

@@ -43,9 +43,20 @@ pub(super) fn figures(progress: &Progress, style: Style) -> Vec<String> {
     figures
 }
 
-/// A plugin's verdict in words: "not yet, because …".
-pub(super) fn verdict(verdict: &str, reason: &str, style: Style) -> String {
+/// A plugin's verdict in words: "not yet, because …"; "would refuse, because … (monitored)" of one that has no say.
+pub(super) fn verdict(verdict: &str, would: Option<&str>, reason: &str, style: Style) -> String {
     let reason = style.clean(reason);
+    if verdict == "monitored" {
+        let (said, joint) = match would {
+            Some("pass") => ("would pass", ": "),
+            Some("approve") => ("would approve", ": "),
+            Some("wait") => ("would wait", ", because "),
+            Some("reject") => ("would refuse", ", because "),
+            _ => ("failed", ": "),
+        };
+        let because = if reason.is_empty() { String::new() } else { format!("{joint}{reason}") };
+        return format!("{said}{because} (monitored)");
+    }
     let (said, joint) = match verdict {
         "pass" => ("passes", ": "),
         "approve" => ("approves", ": "),
@@ -154,7 +165,11 @@ mod tests {
 
     #[test]
     fn a_verdict_cannot_paint_the_screen() {
-        assert_eq!(verdict("wait", "lag \u{1b}[2Jis 3", Style::PLAIN), "not yet, because lag is 3");
-        assert_eq!(verdict("approve", "", Style::PLAIN), "approves");
+        assert_eq!(verdict("wait", None, "lag \u{1b}[2Jis 3", Style::PLAIN), "not yet, because lag is 3");
+        assert_eq!(verdict("approve", None, "", Style::PLAIN), "approves");
+        assert_eq!(
+            verdict("monitored", Some("reject"), "too old", Style::PLAIN),
+            "would refuse, because too old (monitored)"
+        );
     }
 }

@@ -71,6 +71,11 @@ struct Finding {
     message: String,
     remedy: Option<String>,
     member: Option<String>,
+    /// Why it did not refuse the join, where it was waived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waived: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    monitored: bool,
 }
 
 /// A reason for waiting, in its latest wording.
@@ -100,6 +105,9 @@ struct Plugin {
 #[derive(Serialize)]
 struct Said {
     verdict: &'static str,
+    /// What it would have been, where it has no say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would: Option<&'static str>,
     reason: String,
     times: u64,
     first: Timestamp,
@@ -184,8 +192,8 @@ impl Record {
                 (plugin.roles, plugin.digest, plugin.notes) = (roles, Some(digest), notes);
             }
             EventKind::PluginLog { .. } => {}
-            EventKind::PluginVerdict { plugin, verdict, reason, usage } => {
-                self.plugins.entry(plugin).or_default().take(at, verdict, reason, &usage);
+            EventKind::PluginVerdict { plugin, verdict, would, reason, usage } => {
+                self.plugins.entry(plugin).or_default().take(at, (verdict, would), reason, &usage);
             }
             EventKind::StepStarted { step } => self.steps.push(Step {
                 name: step,
@@ -205,9 +213,9 @@ impl Record {
                     (step.state, step.duration_ms, step.error) = ("failed", Some(between(step.started, at)), Some(error));
                 }
             }
-            EventKind::Finding { source, severity, code, message, remedy, member } => {
+            EventKind::Finding { source, severity, code, message, remedy, member, waived, monitored } => {
                 if self.findings.len() < FINDINGS {
-                    self.findings.push(Finding { source, severity, code, message, remedy, member });
+                    self.findings.push(Finding { source, severity, code, message, remedy, member, waived, monitored });
                 }
             }
             EventKind::Waiting { step, reason, .. } => self.wait(at, step, reason),
@@ -258,20 +266,27 @@ impl Record {
 }
 
 impl Plugin {
-    fn take(&mut self, at: Timestamp, verdict: &'static str, reason: String, usage: &Usage) {
+    fn take(
+        &mut self,
+        at: Timestamp,
+        (verdict, would): (&'static str, Option<&'static str>),
+        reason: String,
+        usage: &Usage,
+    ) {
         self.usage.add(usage);
         let shape = shape(&reason);
         let full = self.verdicts.len() >= SHAPES;
-        let same = self.verdicts.iter().position(|s| s.verdict == verdict && s.shape == shape);
+        let same = self.verdicts.iter().position(|s| (s.verdict, s.would) == (verdict, would) && s.shape == shape);
         // Where there is no room for another wording, the latest of the same verdict is replaced; a new verdict always has room.
-        let instead = || if full { self.verdicts.iter().rposition(|s| s.verdict == verdict) } else { None };
+        let instead =
+            || if full { self.verdicts.iter().rposition(|s| (s.verdict, s.would) == (verdict, would)) } else { None };
         match same.or_else(instead) {
             Some(place) => {
                 let said = &mut self.verdicts[place];
                 (said.reason, said.last, said.shape) = (reason, at, shape);
                 said.times += 1;
             }
-            None => self.verdicts.push(Said { verdict, reason, times: 1, first: at, last: at, shape }),
+            None => self.verdicts.push(Said { verdict, would, reason, times: 1, first: at, last: at, shape }),
         }
     }
 }
@@ -545,7 +560,10 @@ mod tests {
             let wait = EventKind::Waiting { step: "sync", reason: reason.clone(), left: None };
             record.emit(Event { at, kind: wait });
             let usage = Usage::default();
-            record.emit(Event { at, kind: EventKind::PluginVerdict { plugin: "p".into(), verdict: "wait", reason, usage } });
+            record.emit(Event {
+                at,
+                kind: EventKind::PluginVerdict { plugin: "p".into(), verdict: "wait", would: None, reason, usage },
+            });
         }
         let json = parsed(&record);
         assert_eq!(json["waits"].as_array().unwrap().len(), SHAPES);

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
@@ -38,6 +38,14 @@ pub struct LoadedTls {
     pub(crate) config: Arc<ClientConfig>,
     pub(crate) server_name: Option<ServerName<'static>>,
     pub(crate) explainer: Explainer,
+}
+
+/// Names ring as the process's TLS library, for crates that name none themselves and would panic without. Where somebody has named
+/// another one already, that one stays.
+pub(crate) fn name_provider() {
+    if CryptoProvider::get_default().is_none() {
+        let _ = ring::default_provider().install_default();
+    }
 }
 
 impl ClientTls {

@@ -50,6 +50,7 @@ impl World {
             gate: Gate::default(),
             timeouts: Timeouts::default(),
             stale_learner: StaleLearner::Wait,
+            on_approval_timeout: OnApprovalTimeout::Undo,
         };
         Self { simulation, journal: Arc::default(), events: Arc::default(), verdicts: Arc::default(), plan }
     }
@@ -83,6 +84,7 @@ impl World {
             launcher: self.simulation.launcher(NODE),
             lock: self.simulation.lock(&self.plan.run, NODE),
             policy: self.verdicts.clone(),
+            monitors: self.monitors.clone().map(|m| m as Arc<dyn Policy>),
             sink: self.events.clone(),
         };
         execute(operation, self.plan.clone(), serde_json::Value::Null, parts, journal, interrupt).await
@@ -218,7 +220,13 @@ impl Policy for Verdicts {
 }
 
 fn answer<T>(value: T) -> Answer<T> {
-    Answer { plugin: "test".to_owned(), result: Ok(value), failure_policy: FailurePolicy::Fail, usage: Default::default() }
+    Answer {
+        plugin: "test".to_owned(),
+        result: Ok(value),
+        failure_policy: FailurePolicy::Fail,
+        waivers: Vec::new().into(),
+        usage: Default::default(),
+    }
 }
 
 /// Runs a test in virtual time.

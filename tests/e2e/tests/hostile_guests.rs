@@ -9,7 +9,7 @@ use runner::cluster::{Member, MemberId, MemberStatus, MemberView, View};
 use runner::event::{Event, EventKind, EventSink};
 use runner::grants::Grants;
 use runner::pipeline::{FailurePolicy, Fault, FaultKind, Newcomer, Policy, Sample, Verdict};
-use runner::plugins::{Limits, PluginConfig, Plugins};
+use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins};
 use runner::surroundings::Nothing;
 use runner_harness::guest;
 use serde_json::json;
@@ -103,14 +103,8 @@ fn hostile(when: &str, misdeed: &str) -> PluginConfig {
         ..Limits::default()
     };
     let settings = json!({ "when": when, "misdeed": misdeed });
-    PluginConfig {
-        path: guest("hostile"),
-        name: "hostile".into(),
-        settings,
-        failure_policy: None,
-        limits,
-        grants: Grants::default(),
-    }
+    let source = PluginSource { path: guest("hostile"), name: None };
+    PluginConfig { settings, limits, ..PluginConfig::new(source) }
 }
 
 fn good() -> PluginConfig {

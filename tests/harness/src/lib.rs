@@ -7,6 +7,7 @@ pub mod facts;
 
 pub use binaries::{EtcdBinary, etcd_versions, every_minor, guest, newest, of_minor, runner_bin, target_dir};
 pub use cluster::{ClusterOptions, RealCluster};
+pub use kube_api::{KubeApi, Mischief};
 pub use load::{Load, LoadReport};
 pub use member::{RealMember, log_tail};
 pub use node::Node;
@@ -19,6 +20,7 @@ pub use wait::eventually;
 
 mod binaries;
 mod cluster;
+mod kube_api;
 mod load;
 mod member;
 mod node;

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 use super::{
     Alarm, AlarmKind, Cluster, ClusterError, Member, MemberId, MemberList, MemberMetrics, MemberStatus, Reason, Result,
 };
-use crate::tls::{ClientTls, LoadedTls, TlsError};
+use crate::tls::{self, ClientTls, LoadedTls, TlsError};
 use connect::Target;
 
 pub use lock::{EtcdLock, LEASE_TTL};
@@ -62,6 +62,7 @@ impl EtcdCluster {
     /// A TLS file that cannot be used, see [`ClientTls::load`].
     pub fn new(tls: Option<ClientTls>) -> std::result::Result<Self, TlsError> {
         let tls = tls.map(|files| files.load()).transpose()?;
+        tls::name_provider();
         let http = reqwest::Client::builder()
             .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)

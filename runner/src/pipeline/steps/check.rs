@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::clock;
 use crate::cluster::View;
 use crate::event::EventKind;
 use crate::pipeline::run::Run;
 use crate::pipeline::step::{Reversible, StepName};
-use crate::pipeline::{Answer, Failure, FailurePolicy, Finding, Outcome, Severity, checks};
+use crate::pipeline::{Answer, Failure, FailurePolicy, Finding, Outcome, Severity, Waiver, checks, monitor};
 
 /// Changes nothing, so there is nothing to undo.
 pub(in crate::pipeline) struct Check;
@@ -28,29 +29,47 @@ impl Reversible for Check {
         let ready = run.parts.launcher.preflight().await;
         ready.map_err(|e| Failure { outcome: Outcome::CheckRefused, ..Failure::from(e) })?;
         let newcomer = run.plan.newcomer(run.parts.launcher.version());
-        let policy = Arc::clone(&run.parts.policy);
+        let (policy, monitors) = (Arc::clone(&run.parts.policy), run.parts.monitors.clone());
         let cancel = run.cancel.clone();
         let asked = async {
+            // A plugin that cannot be used is said before anything is changed, whatever its mode.
             policy.ready().await?;
+            if let Some(monitors) = monitors {
+                monitors.ready().await?;
+            }
             Ok::<_, Failure>(policy.check(&view, &newcomer).await)
         };
+        monitor::ask_checks(run, &view, &newcomer);
         let (built_in, answers) = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(Failure::interrupted()),
             both = async { tokio::join!(judge(run, &view), asked) } => both,
         };
         let (built_in, answers) = (built_in?, answers?);
-        let mut said = said(run, "runner", &built_in);
-        let mut refusal = refusal(Outcome::CheckRefused, "", &built_in);
+        let mut counts = Counts::default();
+        said(run, "runner", &built_in, &mut counts);
+        let mut refused = refusal(Outcome::CheckRefused, "", &built_in);
+        let mut failed = None;
         for answer in answers {
-            let refused = take(run, answer, &mut said)?;
-            refusal = refusal.or(refused);
+            match take(run, &view, answer, &mut counts) {
+                Ok(refusal) => refused = refused.or(refusal),
+                Err(failure) => failed = failed.or(Some(failure)),
+            }
         }
-        match refusal {
-            Some(refusal) => Err(refusal),
-            None => Ok(summary(said)),
+        monitor::tell(run, monitor::GRACE).await;
+        match failed.or(refused) {
+            Some(failure) => Err(failure),
+            None => Ok(counts.summary()),
         }
     }
+}
+
+/// How many findings of which kind.
+#[derive(Default)]
+struct Counts {
+    warnings: usize,
+    others: usize,
+    waived: usize,
 }
 
 /// The built-in checks alone; for a second look after waiting for the lock.
@@ -58,7 +77,7 @@ pub(super) async fn built_in(run: &mut Run) -> Result<(), Failure> {
     let view = run.observe().await.map_err(|e| Failure::cluster("cannot read the cluster", &e))?;
     let findings = judge(run, &view).await?;
     let errors: Vec<Finding> = findings.into_iter().filter(|f| f.severity == Severity::Error).collect();
-    said(run, "runner", &errors);
+    said(run, "runner", &errors, &mut Counts::default());
     refusal(Outcome::CheckRefused, "", &errors).map_or(Ok(()), Err)
 }
 
@@ -70,45 +89,94 @@ async fn judge(run: &Run, view: &View) -> Result<Vec<Finding>, Failure> {
 }
 
 /// One plugin's answer: tells it, and returns the refusal that it comes to.
-fn take(run: &mut Run, answer: Answer<Vec<Finding>>, counts: &mut [usize; 3]) -> Result<Option<Failure>, Failure> {
-    let Answer { plugin, result, failure_policy, usage } = answer;
+fn take(run: &mut Run, view: &View, answer: Answer<Vec<Finding>>, counts: &mut Counts) -> Result<Option<Failure>, Failure> {
+    let Answer { plugin, result, failure_policy, waivers, usage } = answer;
     match result {
         Ok(findings) => {
-            let more = said(run, &plugin, &findings);
-            counts.iter_mut().zip(more).for_each(|(a, b)| *a += b);
-            let refused = refusal(Outcome::PluginRefused, &plugin, &findings);
+            let errors = with_waivers(run, view, &plugin, findings, &waivers, false, counts);
+            let refused = refusal(Outcome::PluginRefused, &plugin, &errors);
             let verdict = if refused.is_some() { "reject" } else { "pass" };
             let reason = refused.as_ref().map(|f| f.message.clone()).unwrap_or_default();
-            run.emit(EventKind::PluginVerdict { plugin, verdict, reason, usage });
+            run.emit(EventKind::PluginVerdict { plugin, verdict, would: None, reason, usage });
             Ok(refused)
         }
         Err(fault) => {
             let ignored = failure_policy == FailurePolicy::Ignore;
             let verdict = if ignored { "ignored" } else { "failed" };
-            run.emit(EventKind::PluginVerdict { plugin: plugin.clone(), verdict, reason: fault.message.clone(), usage });
+            let reason = fault.message.clone();
+            run.emit(EventKind::PluginVerdict { plugin: plugin.clone(), verdict, would: None, reason, usage });
             if ignored { Ok(None) } else { Err(Failure::plugin(&plugin, &fault)) }
         }
     }
 }
 
-fn said(run: &mut Run, source: &str, findings: &[Finding]) -> [usize; 3] {
-    let mut counts = [0; 3];
-    for f in findings {
-        counts[f.severity as usize] += 1;
-        run.emit(EventKind::Finding {
-            source: source.to_owned(),
-            severity: match f.severity {
-                Severity::Info => "info",
-                Severity::Warning => "warning",
-                Severity::Error => "error",
-            },
-            code: f.code.clone(),
-            message: f.message.clone(),
-            remedy: f.remedy.clone(),
-            member: f.member.clone(),
-        });
+/// Tells the answer of a plugin whose word does not count.
+pub(in crate::pipeline) fn tell_monitored(run: &mut Run, view: &View, answer: Answer<Vec<Finding>>) {
+    let Answer { plugin, result, waivers, usage, .. } = answer;
+    let (would, reason) = match result {
+        Ok(findings) => {
+            let errors = with_waivers(run, view, &plugin, findings, &waivers, true, &mut Counts::default());
+            match errors.first() {
+                Some(first) => ("reject", first.message.clone()),
+                None => ("pass", String::new()),
+            }
+        }
+        Err(fault) => ("failed", fault.message),
+    };
+    monitor::tell_verdict(run, plugin, would, reason, usage);
+}
+
+/// Tells the findings and what waivers make of them; returns the errors that are not waived.
+fn with_waivers(
+    run: &mut Run,
+    view: &View,
+    plugin: &str,
+    findings: Vec<Finding>,
+    waivers: &[Waiver],
+    monitored: bool,
+    counts: &mut Counts,
+) -> Vec<Finding> {
+    let (now, list) = (clock::now(), view.list());
+    let (over, valid): (Vec<&Waiver>, Vec<&Waiver>) = waivers.iter().partition(|w| w.expired(now));
+    let mut errors = Vec::new();
+    for finding in findings {
+        let error = finding.severity == Severity::Error;
+        let waived = valid.iter().find(|w| error && w.covers(&finding, &list)).map(|w| w.reason.clone());
+        counts.take(&finding, waived.is_some());
+        tell(run, plugin, &finding, waived.clone(), monitored);
+        if error && waived.is_none() {
+            errors.push(finding);
+        }
     }
-    counts
+    for waiver in over {
+        let needed = errors.iter().any(|finding| waiver.covers(finding, &list));
+        run.emit(waiver.expiry(plugin, needed));
+    }
+    errors
+}
+
+fn said(run: &mut Run, source: &str, findings: &[Finding], counts: &mut Counts) {
+    for finding in findings {
+        counts.take(finding, false);
+        tell(run, source, finding, None, false);
+    }
+}
+
+fn tell(run: &mut Run, source: &str, finding: &Finding, waived: Option<String>, monitored: bool) {
+    run.emit(EventKind::Finding {
+        source: source.to_owned(),
+        severity: match finding.severity {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        },
+        code: finding.code.clone(),
+        message: finding.message.clone(),
+        remedy: finding.remedy.clone(),
+        member: finding.member.clone(),
+        waived,
+        monitored,
+    });
 }
 
 /// The refusal that these findings come to: the first error's message, every error's remedy.
@@ -122,11 +190,22 @@ fn refusal(outcome: Outcome, plugin: &str, findings: &[Finding]) -> Option<Failu
     Some(failure)
 }
 
-fn summary([infos, warnings, _]: [usize; 3]) -> String {
-    match (infos, warnings) {
-        (0, 0) => "nothing found".to_owned(),
-        (_, 0) => "no warnings".to_owned(),
-        (_, 1) => "1 warning".to_owned(),
-        (_, n) => format!("{n} warnings"),
+impl Counts {
+    fn take(&mut self, finding: &Finding, waived: bool) {
+        match finding.severity {
+            _ if waived => self.waived += 1,
+            Severity::Warning => self.warnings += 1,
+            Severity::Info | Severity::Error => self.others += 1,
+        }
+    }
+
+    fn summary(&self) -> String {
+        let found = match (self.others, self.warnings) {
+            (0, 0) if self.waived == 0 => "nothing found".to_owned(),
+            (_, 0) => "no warnings".to_owned(),
+            (_, 1) => "1 warning".to_owned(),
+            (_, n) => format!("{n} warnings"),
+        };
+        if self.waived == 0 { found } else { format!("{found}, {} waived", self.waived) }
     }
 }

@@ -44,6 +44,8 @@ impl Reversible for Discover {
                 message: format!("a given endpoint does not answer: {error}"),
                 remedy: crate::cluster::advice(error.reason).map(str::to_owned),
                 member: None,
+                waived: None,
+                monitored: false,
             });
         }
         let leader = view.leader_view().map_or_else(|| "none".to_owned(), |m| m.member.label());

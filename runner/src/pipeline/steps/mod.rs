@@ -12,7 +12,8 @@ pub(super) use verify::verify;
 
 mod add_learner;
 mod announce;
-mod check;
+mod approval;
+pub(super) mod check;
 mod discover;
 mod lock;
 mod promote;

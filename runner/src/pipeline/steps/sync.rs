@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::add_learner::removed_by_other;
+use super::approval::{self, Answered};
 use super::start_member::died;
 use crate::clock;
 use crate::cluster::{ClusterError, MemberId, MemberMetrics, MemberStatus};
@@ -14,7 +15,7 @@ use crate::event::{EventKind, Progress};
 use crate::pipeline::gate::Opinion;
 use crate::pipeline::run::{Patience, Run};
 use crate::pipeline::step::{Reversible, StepName};
-use crate::pipeline::{Failure, FailurePolicy, Outcome, Running, Sample, Verdict};
+use crate::pipeline::{Failure, Outcome, Running, Sample};
 
 /// Only watches and asks, so there is nothing to undo.
 pub(in crate::pipeline) struct Sync;
@@ -122,13 +123,7 @@ async fn voter(run: &mut Run, id: MemberId) -> Result<bool, Failure> {
     }
 }
 
-enum Answered {
-    Approved,
-    /// Ask again after this time, or with the next sample.
-    Later(Duration),
-}
-
-/// Asks every promotion plugin.
+/// Asks every promotion plugin, with a whole observation of this moment.
 async fn ask(run: &mut Run, id: MemberId, watch: &mut Watch) -> Result<Answered, Failure> {
     let opened = *watch.opened.get_or_insert_with(Instant::now);
     let view = match run.observe().await {
@@ -139,51 +134,11 @@ async fn ask(run: &mut Run, id: MemberId, watch: &mut Watch) -> Result<Answered,
         }
     };
     watch.unseen = Patience::new("sync", run.plan.timeouts.stall);
-    if view.get(id).is_none() {
-        return Err(removed_by_other(id));
-    }
-    let window: Arc<[Sample]> = run.window.to_vec().into();
-    let mut later = None;
-    let mut reasons = Vec::new();
-    for answer in run.parts.policy.clone().evaluate(&view, id, &window).await {
-        let (plugin, usage) = (answer.plugin, answer.usage);
-        let (verdict, reason) = match answer.result {
-            Ok(Verdict::Approve) => ("approve", String::new()),
-            Ok(Verdict::Wait { reason, retry_after }) => {
-                later = later.max(Some(retry_after.unwrap_or(Duration::ZERO)));
-                reasons.push(format!("{plugin}: {reason}"));
-                ("wait", reason)
-            }
-            Ok(Verdict::Reject { reason }) => {
-                run.emit(EventKind::PluginVerdict {
-                    plugin: plugin.clone(),
-                    verdict: "reject",
-                    reason: reason.clone(),
-                    usage,
-                });
-                let hint = format!("when that has changed, join again; what {plugin} asks for is in its settings");
-                return Err(Failure::new(Outcome::PluginRefused, format!("{plugin}: {reason}")).hint(hint));
-            }
-            Err(fault) if answer.failure_policy == FailurePolicy::Ignore => ("ignored", fault.message),
-            Err(fault) => {
-                run.emit(EventKind::PluginVerdict {
-                    plugin: plugin.clone(),
-                    verdict: "failed",
-                    reason: fault.message.clone(),
-                    usage,
-                });
-                return Err(Failure::plugin(&plugin, &fault));
-            }
-        };
-        run.emit(EventKind::PluginVerdict { plugin, verdict, reason, usage });
-    }
-    let Some(later) = later else { return Ok(Answered::Approved) };
-    if opened.elapsed() >= run.plan.timeouts.approval {
-        let limit = humantime::format_duration(run.plan.timeouts.approval);
-        return Err(Failure::new(Outcome::TimedOut, format!("not approved within {limit}: {}", reasons.join("; "))));
-    }
-    // The window goes on filling while a plugin asks for time: it judges samples, not the calls.
-    Ok(Answered::Later(later.min(run.plan.gate.interval * 5)))
+    Ok(match approval::ask(run, &view, id, opened).await? {
+        Answered::Approved => Answered::Approved,
+        // The window goes on filling while a plugin asks for time: it judges samples, not the calls.
+        Answered::Later(pause) => Answered::Later(pause.min(run.plan.gate.interval * 5)),
+    })
 }
 
 /// What is remembered between looks.

@@ -1,5 +1,6 @@
 //! Builds the plugins and the test guests into `target/guests/<name>.wasm`. What there is to build is found by folder.
 
+mod examples;
 mod javascript;
 mod python;
 mod rust;
@@ -33,6 +34,8 @@ pub(crate) fn everything(context: &Context) -> Result<()> {
             let others = others.join().map_err(|_| anyhow!("building a guest panicked"))?;
             rust.and(others)
         })
+        // The runner builds them, and cargo builds the runner.
+        .and_then(|()| examples::build(context))
     })
 }
 

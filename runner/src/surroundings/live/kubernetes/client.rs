@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 
 use crate::surroundings::Refused;
+use crate::tls;
 
 /// kubeadm's, for whoever administers the cluster.
 const ADMIN: &str = "/etc/kubernetes/admin.conf";
@@ -50,10 +50,7 @@ pub(super) async fn connect(kubeconfig: Option<&Path>) -> Result<Client, Refused
         }
     };
     (config.connect_timeout, config.read_timeout, config.write_timeout) = (Some(CONNECT), Some(SILENCE), Some(SILENCE));
-    if CryptoProvider::get_default().is_none() {
-        // kube names no provider of its own. Somebody else's, set meanwhile, is as good.
-        let _ = ring::default_provider().install_default();
-    }
+    tls::name_provider();
     Client::try_from(config).map_err(|e| unusable(&source, &e))
 }
 

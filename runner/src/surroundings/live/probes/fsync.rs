@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngCore as _, SeedableRng as _};
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Dir, FallocateFlags, FlockOperation, Mode, OFlags, fallocate, flock, openat, unlinkat};
 use rustix::io::Errno;
 
@@ -94,7 +94,9 @@ impl Drop for OwnFile<'_> {
 
 /// Removes what a killed runner left here: files of our name that nobody holds.
 fn sweep(directory: &OwnedFd) {
-    let Ok(entries) = Dir::read_from(directory.as_fd()) else { return };
+    // A place is not yet a directory that can be read.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(entries) = openat(directory, ".", flags, Mode::empty()).and_then(Dir::new) else { return };
     for entry in entries.take(LOOKED_AT).flatten() {
         if !entry.file_name().to_bytes().starts_with(PREFIX.as_bytes()) {
             continue;

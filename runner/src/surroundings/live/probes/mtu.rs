@@ -39,6 +39,7 @@ mod tests {
     async fn the_way_to_ourselves_is_as_wide_as_the_loopback_interface() {
         let interface: u32 = std::fs::read_to_string("/sys/class/net/lo/mtu").unwrap().trim().parse().unwrap();
         let target = Target::parse("http://127.0.0.1:9").unwrap();
-        assert_eq!(to(&target).await, Ok(interface));
+        // No IP packet is larger, though that interface may be.
+        assert_eq!(to(&target).await, Ok(interface.min(65535)));
     }
 }

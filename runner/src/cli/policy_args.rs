@@ -1,0 +1,121 @@
+//! A policy file's plugins, as the command takes them: sources resolved, numbers in the host's types.
+
+use std::path::{Path, PathBuf};
+
+use super::bad_input;
+use super::cluster_args::absolute;
+use super::plugin_args::ChosenPlugin;
+use crate::config::policy::{self, Mistake, PolicyFile};
+use crate::grants::{Grants, SecretSource};
+use crate::pipeline::{Failure, FailurePolicy, Mode, Waiver};
+use crate::plugins::{self, Limits};
+use crate::supply::{self, Resolved, Store};
+
+/// The plugins of a policy, in the order of the file. What is locked is taken from the store, as it was accepted or not at all.
+pub(super) fn plugins(file: &PolicyFile, store: Option<&Store>) -> Result<Vec<ChosenPlugin>, Failure> {
+    let mut chosen = Vec::new();
+    for (i, plugin) in file.policy.spec.plugins.iter().enumerate() {
+        let components = components(file, i, plugin, store).map_err(mistaken)?;
+        chosen.extend(components.into_iter().map(|resolved| chosen_plugin(file, plugin, resolved)));
+    }
+    Ok(chosen)
+}
+
+/// A mistake in a policy, as a command fails with it.
+pub(super) fn mistaken(mistake: Mistake) -> Failure {
+    let failure = bad_input(mistake.to_string());
+    mistake.hints.into_iter().fold(failure, Failure::hint)
+}
+
+/// The component files of an entry: one, or those of a folder.
+fn components(
+    file: &PolicyFile,
+    i: usize,
+    plugin: &policy::Plugin,
+    store: Option<&Store>,
+) -> Result<Vec<Resolved>, Mistake> {
+    let refused = |error: crate::pipeline::PolicyError| {
+        let mut mistake = file.plugin_mistake(i, "source", error.message);
+        mistake.hints = error.hints;
+        mistake
+    };
+    let from_store =
+        |source: &str| supply::resolve(source, store).map(|resolved| vec![resolved]).map_err(|e| refused(e.into()));
+    if plugin.source.oci().is_some() {
+        return from_store(&plugin.source.0);
+    }
+    let path = absolute(file.folder().join(&plugin.source.0));
+    if !path.exists() && supply::may_be_name(&plugin.source.0) {
+        return from_store(&plugin.source.0);
+    }
+    let found = plugins::find(std::slice::from_ref(&path)).map_err(refused)?;
+    let own =
+        [("name", plugin.name.is_some()), ("digest", plugin.digest.is_some()), ("settings", !plugin.settings.is_empty())];
+    if found.len() > 1
+        && let Some((key, _)) = own.into_iter().find(|(_, given)| *given)
+    {
+        let what = format!("the folder {} holds {} components, and this is for one", path.display(), found.len());
+        let mut mistake = file.plugin_mistake(i, key, what);
+        mistake.hints.push("write an entry for each component that differs, with its own file as the source".to_owned());
+        return Err(mistake);
+    }
+    let resolve = |path: PathBuf| supply::resolve_file(&path, store).map_err(|e| refused(e.into()));
+    found.into_iter().map(resolve).collect()
+}
+
+fn chosen_plugin(file: &PolicyFile, plugin: &policy::Plugin, resolved: Resolved) -> ChosenPlugin {
+    let plain = ChosenPlugin::resolved(resolved);
+    ChosenPlugin {
+        name: plugin.name.as_ref().map_or(plain.name, |name| name.0.clone()),
+        settings: plugin.settings.clone().into(),
+        failure_policy: plugin.failure_policy.map(|policy| match policy {
+            policy::FailurePolicy::Fail => FailurePolicy::Fail,
+            policy::FailurePolicy::Ignore => FailurePolicy::Ignore,
+        }),
+        limits: limits(&plugin.limits),
+        grants: from_folder(plugin.grants.clone(), file.folder()),
+        // What the policy pins comes first: where it is not what was accepted, loading says so.
+        digest: plugin.digest.as_ref().map(|digest| digest.0.clone()).or(plain.digest),
+        mode: match plugin.mode {
+            policy::Mode::Enforce => Mode::Enforce,
+            policy::Mode::Monitor => Mode::Monitor,
+        },
+        order: plugin.order,
+        waivers: plugin.waivers.iter().map(waiver).collect(),
+        path: plain.path,
+    }
+}
+
+fn limits(given: &policy::Limits) -> Limits {
+    let usual = Limits::default();
+    Limits {
+        cpu: given.cpu.map_or(usual.cpu, |span| span.0),
+        wall: given.wall.map_or(usual.wall, |span| span.0),
+        memory: given.memory.map_or(usual.memory, |amount| amount.0),
+        bytes: given.bytes.map_or(usual.bytes, |amount| amount.0),
+        ..usual
+    }
+}
+
+fn waiver(given: &policy::Waiver) -> Waiver {
+    Waiver {
+        code: given.code.0.clone(),
+        member: given.member.clone(),
+        until: given.until.map(|until| until.0),
+        reason: given.reason.0.clone(),
+    }
+}
+
+/// The same grants, with paths that count from the policy's folder: the run may be resumed from another one.
+fn from_folder(mut grants: Grants, folder: &Path) -> Grants {
+    let place = |path: &mut PathBuf| *path = absolute(folder.join(&*path));
+    for source in grants.secrets.values_mut() {
+        if let SecretSource::File(path) = source {
+            place(path);
+        }
+    }
+    if let Some(probes) = &mut grants.probes {
+        probes.fsync.iter_mut().chain(&mut probes.disk_space).chain(&mut probes.certificates).for_each(place);
+    }
+    grants
+}

@@ -1,0 +1,3 @@
+//! Files that people write for runner: read, checked, and every mistake in them said with its place.
+
+pub mod policy;

@@ -1,0 +1,228 @@
+//! YAML as a tree that knows where each value stands.
+//!
+//! Deserialising straight into the model would lose the places of all that is right, and a mistake is often between two values
+//! that are right each for itself.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+use serde_path_to_error::{Path, Segment};
+use serde_saphyr::{Budget, Options, Spanned};
+
+use super::error::Place;
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Node {
+    pub(super) place: Place,
+    pub(super) bare: Bare,
+}
+
+/// A value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Bare {
+    Scalar(Value),
+    List(Vec<Node>),
+    Mapping(Vec<(Key, Node)>),
+}
+
+/// A mapping's key and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Key {
+    pub(super) place: Place,
+    pub(super) text: String,
+}
+
+/// What is wrong with a text that is no YAML, or more than we take.
+pub(super) struct NotYaml {
+    pub(super) place: Place,
+    pub(super) what: String,
+}
+
+/// Reads every document of a text. An empty document is none.
+pub(super) fn documents(text: &str) -> Result<Vec<Node>, NotYaml> {
+    serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| {
+        let place = error.location().map_or(Place::START, |at| Place { line: at.line().max(1), column: at.column().max(1) });
+        NotYaml { place, what: what(error.without_snippet()) }
+    })
+}
+
+/// Tight: a policy is written by people. What aliases unfold to counts like what is written out.
+fn options() -> Options {
+    let mut options = Options::default();
+    options.budget = Some(Budget {
+        max_events: 100_000,
+        max_aliases: 1000,
+        max_anchors: 1000,
+        max_depth: 64,
+        max_documents: 100,
+        max_nodes: 50_000,
+        max_merge_keys: 1000,
+        enforce_alias_anchor_ratio: false,
+        ..Budget::default()
+    });
+    options.alias_limits.max_total_replayed_events = 20_000;
+    options.alias_limits.max_replay_stack_depth = 16;
+    // `yes`, `on` and `y` are texts, as in YAML 1.2.
+    options.strict_booleans = true;
+    options.with_snippet = false;
+    options
+}
+
+/// The library's words in ours.
+fn what(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error;
+    use serde_saphyr::budget::BudgetBreach;
+    match error {
+        Error::Message { msg, .. } if msg.contains("alias replay") => {
+            "its aliases unfold to more than a policy can hold".to_owned()
+        }
+        Error::Message { msg, .. } => match msg.strip_prefix("duplicate mapping key: ") {
+            Some(key) => format!("the key `{key}` stands here twice"),
+            None => format!("not valid YAML: {msg}"),
+        },
+        Error::Budget { breach, .. } => match breach {
+            BudgetBreach::Depth { .. } => "it is nested more than 64 levels deep".to_owned(),
+            BudgetBreach::Aliases { .. } | BudgetBreach::Anchors { .. } | BudgetBreach::MergeKeys { .. } => {
+                "it has more anchors and aliases than a policy can hold".to_owned()
+            }
+            _ => "it has more values than a policy can hold".to_owned(),
+        },
+        Error::Eof { .. } => "not valid YAML: it ends too early".to_owned(),
+        Error::UnknownAnchor { .. } => "not valid YAML: there is no anchor of this name before here".to_owned(),
+        other => {
+            let text = other.to_string();
+            let bare = text.rsplit_once(" at line ").map_or(text.as_str(), |(bare, _)| bare);
+            format!("not valid YAML: {bare}")
+        }
+    }
+}
+
+impl Node {
+    /// The value under this key.
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        match &self.bare {
+            Bare::Mapping(entries) => entries.iter().find(|(k, _)| k.text == key).map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// The text, if it is one.
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.bare {
+            Bare::Scalar(Value::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Without places.
+    pub(super) fn value(&self) -> Value {
+        match &self.bare {
+            Bare::Scalar(value) => value.clone(),
+            Bare::List(items) => items.iter().map(Self::value).collect(),
+            Bare::Mapping(entries) => {
+                Value::Object(entries.iter().map(|(k, v)| (k.text.clone(), v.value())).collect::<Map<_, _>>())
+            }
+        }
+    }
+
+    /// Where this path leads, or the last thing on the way that there is. A path that ends in a key is at the key where
+    /// `at_key`, else at its value.
+    pub(super) fn find(&self, path: &Path, at_key: bool) -> Place {
+        let mut here = self;
+        let mut place = self.place;
+        for segment in path {
+            let next = match (segment, &here.bare) {
+                (Segment::Seq { index }, Bare::List(items)) => items.get(*index).map(|item| (item.place, item)),
+                (Segment::Map { key } | Segment::Enum { variant: key }, Bare::Mapping(entries)) => {
+                    entries.iter().find(|(k, _)| k.text == *key).map(|(k, v)| (if at_key { k.place } else { v.place }, v))
+                }
+                _ => None,
+            };
+            let Some((at, node)) = next else { break };
+            (place, here) = (at, node);
+        }
+        place
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<Bare>::deserialize(deserializer)?;
+        Ok(Self { place: place(&spanned), bare: spanned.value })
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<String>::deserialize(deserializer)?;
+        Ok(Self { place: place(&spanned), text: spanned.value })
+    }
+}
+
+fn place<T>(spanned: &Spanned<T>) -> Place {
+    // Of an alias, the place of its use: that is the line that a person has to change or to leave.
+    let at = if spanned.referenced.line() > 0 { spanned.referenced } else { spanned.defined };
+    Place { line: at.line().max(1), column: at.column().max(1) }
+}
+
+impl<'de> Deserialize<'de> for Bare {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Anything;
+
+        impl<'de> Visitor<'de> for Anything {
+            type Value = Bare;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_unit<E>(self) -> Result<Bare, E> {
+                Ok(Bare::Scalar(Value::Null))
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Bare, E> {
+                Ok(Bare::Scalar(Value::Bool(value)))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Bare, E> {
+                Ok(Bare::Scalar(value.into()))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Bare, E> {
+                Ok(Bare::Scalar(value.into()))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Bare, E> {
+                Ok(Bare::Scalar(Number::from_f64(value).map_or_else(|| value.to_string().into(), Value::Number)))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Bare, E> {
+                Ok(Bare::Scalar(value.into()))
+            }
+
+            fn visit_string<E>(self, value: String) -> Result<Bare, E> {
+                Ok(Bare::Scalar(value.into()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Bare, A::Error> {
+                let mut list = Vec::new();
+                while let Some(item) = items.next_element()? {
+                    list.push(item);
+                }
+                Ok(Bare::List(list))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Bare, A::Error> {
+                let mut mapping = Vec::new();
+                while let Some(key) = entries.next_key()? {
+                    mapping.push((key, entries.next_value()?));
+                }
+                Ok(Bare::Mapping(mapping))
+            }
+        }
+
+        deserializer.deserialize_any(Anything)
+    }
+}

@@ -1,0 +1,15 @@
+// Notifier: says in the run's log what happened, in the operator's words.
+import { log, type Notifier } from 'runner-plugin';
+
+/** What an operator can set: the default says the type. */
+export const settings = {
+  // Put before every message.
+  prefix: { default: 'runner' },
+};
+
+/** Told what happened, oldest first. New kinds may appear in any release: ignore those that you do not know. */
+export const notifier: Notifier<typeof settings> = ({ events, settings }) => {
+  for (const { kind, details } of events) {
+    if (kind === 'run-finished' || kind === 'run-started') log.info(`${settings.prefix}: ${kind}`, details);
+  }
+};
