@@ -7,6 +7,7 @@ use serde_json::Value;
 use wasmtime::component::Component;
 
 use super::bindings::exports::runner::plugin::configuration;
+use super::blot::Blot;
 use super::cache::Cache;
 use super::call::Callee;
 use super::engine::Engine;
@@ -157,6 +158,7 @@ pub(super) async fn link_and_instantiate(
             grants: Arc::new(config.grants.clone()),
             surroundings: surroundings.clone(),
             sink: sink.clone(),
+            blot: Blot::default(),
             wasi_random: compiled.surface.wasi.then(|| wasi::random(&compiled.digest)),
         },
         failure_policy: config.failure_policy,
@@ -186,6 +188,10 @@ pub(super) async fn load(
         link_and_instantiate(&engine, &compiled, &config, Granted::These(&config.grants), &surroundings, &sink)
             .await
             .map_err(refuse)?;
+    let prepared = surroundings.prepare(&config.name, &config.grants).await;
+    for (name, secret) in prepared.map_err(|refused| refuse(Refusal::GrantNotThere(refused.message)))? {
+        plugin.callee.blot.learn(&name, &secret);
+    }
     if let Some(configuration) = plugin.exports.configuration.clone() {
         check_settings(&plugin.callee, configuration).await.map_err(refuse)?;
     }

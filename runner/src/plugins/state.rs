@@ -10,7 +10,7 @@ use super::blot::Blot;
 use super::limits::{Limits, Memory, Meter};
 use super::log::GuestLog;
 use crate::grants::Grants;
-use crate::surroundings::{Ask, Refused, Reply, Surroundings};
+use crate::surroundings::{self, Ask, Refused, Reply, Surroundings};
 
 /// The state of one call.
 pub(super) struct Ctx {
@@ -69,7 +69,10 @@ impl Ctx {
         self.host_call()?;
         self.meter.take(taken)?;
         Ok(match self.grants.permit(&ask) {
-            Ok(()) => self.surroundings.answer(&self.plugin, &self.grants, &ask).await,
+            Ok(()) => {
+                let answer = self.surroundings.answer(&self.plugin, &self.grants, &ask);
+                surroundings::within(self.meter.left(), answer).await
+            }
             Err(refused) => Err(refused),
         })
     }
