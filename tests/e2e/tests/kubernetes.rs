@@ -194,7 +194,7 @@ async fn answers_gone_wrong_are_told_apart() {
         (Mischief::Status(500, "<html>".into()), "unavailable", "it answered with status 500"),
         (Mischief::Status(429, "{\"message\":\"slow down\"}".into()), "unavailable", "slow down"),
         (Mischief::Status(302, String::new()), "failed", "it answered with status 302"),
-        (Mischief::Endless, "too-large", "takes more than 8 MiB"),
+        (Mischief::Endless, "too-large", "takes more than 8192 KiB"),
         (Mischief::HangUp, "unavailable", "the Kubernetes API cannot be reached"),
     ] {
         api.mischief(place, mischief.clone());
