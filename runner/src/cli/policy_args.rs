@@ -108,6 +108,9 @@ fn waiver(given: &policy::Waiver) -> Waiver {
 
 /// The same grants, with paths that count from the policy's folder: the run may be resumed from another one.
 fn from_folder(mut grants: Grants, folder: &Path) -> Grants {
+    // A grant covers what begins like it, so its folder has to be told without `..`.
+    let given = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let folder = given.canonicalize().unwrap_or_else(|_| given.to_owned());
     let place = |path: &mut PathBuf| *path = absolute(folder.join(&*path));
     for source in grants.secrets.values_mut() {
         if let SecretSource::File(path) = source {

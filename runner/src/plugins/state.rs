@@ -12,7 +12,7 @@ use super::limits::{Limits, Memory, Meter};
 use super::log::GuestLog;
 use super::record::Exchange;
 use crate::grants::Grants;
-use crate::surroundings::{Ask, Refused, Reply, Surroundings};
+use crate::surroundings::{self, Ask, Refused, Reply, Surroundings};
 
 /// The state of one call.
 pub(super) struct Ctx {
@@ -91,7 +91,10 @@ impl Ctx {
         self.asked.push(Exchange::unanswered(&ask));
         let answer = match &self.permission {
             Permission::Granted(grants) => match grants.permit(&ask) {
-                Ok(()) => self.surroundings.answer(&self.plugin, grants, &ask).await,
+                Ok(()) => {
+                    let answer = self.surroundings.answer(&self.plugin, grants, &ask);
+                    surroundings::within(self.meter.left(), answer).await
+                }
                 Err(refused) => Err(refused),
             },
             Permission::Everything => self.surroundings.answer(&self.plugin, &Grants::default(), &ask).await,
