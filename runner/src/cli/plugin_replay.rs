@@ -26,6 +26,9 @@ pub(super) struct Args {
     /// Try another component in the place of this plugin; may be given several times
     #[arg(long, value_name = "NAME=FILE", value_parser = pair)]
     plugin: Vec<(String, PathBuf)>,
+    /// Write a scenario file of each plugin's calls into this folder, instead of asking again
+    #[arg(long, value_name = "DIR", conflicts_with = "plugin")]
+    scenarios: Option<PathBuf>,
 }
 
 /// What came of one plugin's calls.
@@ -56,6 +59,9 @@ struct CallDifference {
 pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let Some(run) = &args.run else { return list(&args.state, frame) };
     let recording = recording::read(&find(&args.state, run)?).map_err(bad_input)?;
+    if let Some(folder) = &args.scenarios {
+        return write_scenarios(&recording, folder, frame);
+    }
     let components = components(&recording, &args.plugin)?;
     let mut all = Vec::new();
     for (plugin, component) in components {
@@ -64,6 +70,24 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     show(&recording, &all, frame);
     let same = all.iter().all(|plugin| plugin.differences.is_empty());
     Ok(if same { Outcome::Joined } else { Outcome::Differs })
+}
+
+/// A scenario file for each plugin. One that is there already is left alone: somebody may have worked on it.
+fn write_scenarios(recording: &Recording, folder: &Path, frame: &Frame) -> Ended {
+    let cannot = |path: &Path, e: &std::io::Error| bad_input(format!("cannot write {}: {e}", path.display()));
+    std::fs::create_dir_all(folder).map_err(|e| cannot(folder, &e))?;
+    let mut names: Vec<&str> = recording.calls.iter().map(|call| call.plugin.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let calls = recording.calls.iter().filter(|call| call.plugin.name == name);
+        let Some(text) = recording::scenarios(calls) else { continue };
+        let file = folder.join(format!("{}.yaml", name.replace('/', "-")));
+        let mut new = std::fs::OpenOptions::new().write(true).create_new(true).open(&file).map_err(|e| cannot(&file, &e))?;
+        std::io::Write::write_all(&mut new, text.as_bytes()).map_err(|e| cannot(&file, &e))?;
+        let _ = frame.printer.data(&file.display().to_string());
+    }
+    Ok(Outcome::Joined)
 }
 
 /// The recording that is meant.

@@ -209,7 +209,7 @@ impl Exchange {
     /// One for the record: without a secret's text.
     pub(super) fn new(ask: &Ask, answer: &Result<Reply, Refused>) -> Self {
         let answer = match (ask, answer) {
-            (Ask::Secret { name }, Ok(Reply::Secret(_))) => Ok(Reply::Secret(marker(name))),
+            (Ask::Secret { name }, Ok(Reply::Secret(text))) => Ok(Reply::Secret(stand_in(name, text))),
             _ => answer.clone(),
         };
         Self { ask: ask.clone(), answer }
@@ -217,6 +217,17 @@ impl Exchange {
 }
 
 impl Secrets {
+    /// Those that these exchanges of a recording were about: their markers stand in their place.
+    pub fn of(recorded: &[Exchange]) -> Self {
+        let blot = Blot::default();
+        for exchange in recorded {
+            if let (Ask::Secret { name }, Ok(Reply::Secret(text))) = (&exchange.ask, &exchange.answer) {
+                blot.learn(name, text);
+            }
+        }
+        Self(blot)
+    }
+
     /// From now on this call's secrets are known.
     pub fn learn(&mut self, call: &CallRecord) {
         self.0.join(&call.blot);
@@ -246,7 +257,14 @@ impl Secrets {
     }
 }
 
-/// What stands in the place of a secret.
-pub(super) fn marker(name: &str) -> String {
-    format!("[secret {name}]")
+/// What a replayed plugin gets in the place of a secret: a URL where it was one, so that it goes on as it did.
+fn stand_in(name: &str, text: &str) -> String {
+    let scheme = ["https://", "http://"].into_iter().find(|scheme| text.trim_start().starts_with(scheme));
+    match scheme {
+        Some(scheme) => {
+            let host: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+            format!("{scheme}{host}.secret.invalid/stand-in")
+        }
+        None => format!("[secret {name}]"),
+    }
 }

@@ -37,6 +37,9 @@ pub struct Circumstances {
     pub settings: serde_json::Value,
     /// What is granted; none for everything: then the surroundings alone decide.
     pub grants: Option<Grants>,
+    /// Whether the grants decide what is linked, and no more: each call is the surroundings' to allow. A recording has a refusal
+    /// among its answers, and a secret's stand-in among its questions.
+    pub answered_already: bool,
     /// What the call may use.
     pub limits: Limits,
     /// The time that it sees.
@@ -109,7 +112,7 @@ impl Specimen {
         let callee = &mut plugin.callee;
         callee.now = Some(at.now);
         callee.tape = at.wasi_clock;
-        if at.grants.is_none() {
+        if at.grants.is_none() || at.answered_already {
             callee.permission = Permission::Everything;
         }
         if let (Some(seed), true) = (at.wasi_seed, self.wasi()) {

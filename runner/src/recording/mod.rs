@@ -3,9 +3,11 @@
 pub use format::{FORMAT, Limited};
 pub use read::{Recorded, RecordedPlugin, Recording, read};
 pub use replay::{Replayed, Script, replay};
+pub use scenarios::scenarios;
 pub use write::FileRecorder;
 
 mod format;
 mod read;
 mod replay;
+mod scenarios;
 mod write;

@@ -10,7 +10,7 @@ use super::read::Recorded;
 use crate::event::{Event, EventSink};
 use crate::grants::Grants;
 use crate::pipeline::{Fault, FaultKind, PolicyError};
-use crate::plugins::{Answered, CallRecord, Circumstances, Exchange, Specimen};
+use crate::plugins::{Answered, CallRecord, Circumstances, Exchange, Secrets, Specimen};
 use crate::surroundings::{Ask, Refused, Reply, Surroundings};
 
 /// Processor time is no part of what is replayed: a slower machine gets this many times as much.
@@ -32,17 +32,23 @@ pub struct Replayed {
 pub struct Script {
     /// The exchanges, and whether each was used.
     exchanges: Mutex<Vec<(Exchange, bool)>>,
+    /// What a plugin makes of a secret's marker is written down as the marker, too.
+    secrets: Secrets,
 }
 
 impl Script {
     /// Answers these questions, each once, and each with the first answer that is left.
     pub fn new(exchanges: &[Exchange]) -> Self {
-        Self { exchanges: Mutex::new(exchanges.iter().map(|e| (e.clone(), false)).collect()) }
+        let secrets = Secrets::of(exchanges);
+        Self { exchanges: Mutex::new(exchanges.iter().map(|e| (e.clone(), false)).collect()), secrets }
     }
 
     fn take(&self, ask: &Ask) -> Result<Reply, Refused> {
+        let written = |ask: &Ask| serde_json::to_value(ask).unwrap_or_default();
+        let mut asked = written(ask);
+        self.secrets.blot(&mut asked);
         let mut exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
-        match exchanges.iter_mut().find(|(exchange, used)| !used && exchange.ask == *ask) {
+        match exchanges.iter_mut().find(|(exchange, used)| !used && written(&exchange.ask) == asked) {
             Some((exchange, used)) => {
                 *used = true;
                 exchange.answer.clone()
@@ -84,6 +90,7 @@ pub async fn replay(specimen: &Specimen, recorded: &Recorded) -> Result<Replayed
     let circumstances = Circumstances {
         settings: plugin.settings.clone(),
         grants: Some(plugin.grants.clone()),
+        answered_already: true,
         limits,
         now: recorded.now,
         wasi_clock: recorded.wasi_clock.clone(),

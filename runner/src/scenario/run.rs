@@ -84,6 +84,7 @@ impl Play<'_> {
         let circumstances = Circumstances {
             settings: Value::Object(self.scenario.settings.clone()),
             grants: self.scenario.grants.clone(),
+            answered_already: false,
             limits: Limits::default(),
             now: self.scenario.now,
             wasi_clock: Vec::new(),

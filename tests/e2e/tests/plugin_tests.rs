@@ -54,7 +54,7 @@ async fn the_scenarios_of_every_plugin_pass() {
             tested.push(name);
         }
     }
-    for name in ["steady-sync", "version-window", "run-summary", "curious"] {
+    for name in ["steady-sync", "version-window", "run-summary", "asker"] {
         assert!(tested.iter().any(|t| t == name), "{name} has no scenarios");
     }
 }
@@ -82,18 +82,18 @@ async fn a_failure_shows_what_was_expected_and_what_came() {
 
 #[tokio::test]
 async fn an_unexpected_host_call_fails_the_scenario_and_so_does_a_missing_one() {
-    let unexpected = "name: curious\nsettings: {ask: [memory]}\nexpect: {error: '*'}\n";
-    let failed = one("curious", unexpected).await.expect_code(3);
+    let unexpected = "name: asker\nsettings: {ask: [memory]}\nexpect: {error: '*'}\n";
+    let failed = one("asker", unexpected).await.expect_code(3);
     assert!(failed.stdout.contains("unexpected host call: memory"), "{}", failed.stdout);
 
     let missing = "name: idle\nhostCalls: [{ask: memory, reply: {space: {total: 1, available: 1}}}]\nexpect: {told: true}\n";
-    let failed = one("curious", missing).await.expect_code(3);
+    let failed = one("asker", missing).await.expect_code(3);
     assert!(failed.stdout.contains("it did not ask what it was expected to: memory"), "{}", failed.stdout);
 
     let order = "name: order\nsettings: {ask: [secret, memory]}\nhostCallsInOrder: true\nhostCalls:\n\
                  \x20 - {ask: memory, reply: {space: {total: 1, available: 1}}}\n\
                  \x20 - {ask: {secret: {name: hook}}, reply: {secret: hidden-text}}\nexpect: {error: '*'}\n";
-    let failed = one("curious", order).await.expect_code(3);
+    let failed = one("asker", order).await.expect_code(3);
     assert!(failed.stdout.contains("unexpected host call: secret"), "{}", failed.stdout);
 }
 

@@ -32,7 +32,9 @@ async fn join(scratch: &Scratch, plugins: &[PathBuf]) -> Node {
     let endpoint = done(first.init()).await.stdout.trim().to_owned();
     let node = Node::plan(scratch, "n2", &first.binary, Tls::On).with_ca_of(&first.pki_dir);
     let mut command = node.join(&[endpoint]);
-    plugins.iter().for_each(|plugin| drop(command.arg("--plugins").arg(plugin)));
+    for plugin in plugins {
+        command.arg("--plugins").arg(plugin);
+    }
     done(command).await;
     node
 }
@@ -75,6 +77,16 @@ async fn a_real_join_comes_out_the_same() {
     }
     let list = json(&replay(&node, &[]).await.expect_code(0));
     assert_eq!((list[0]["member"].as_str(), &list[0]["run"]), (Some("n2"), &report["run"]));
+    // What it was asked becomes tests.
+    let scenarios = scratch.join("scenarios");
+    let written = ["n2", "--scenarios", scenarios.to_str().expect("a path that is text")];
+    replay(&node, &written).await.expect_code(0);
+    for name in names {
+        let mut command = Command::new(runner_harness::runner_bin());
+        command.env("RUNNER_CACHE_DIR", runner_harness::target_dir().join("tmp/runner-cache"));
+        command.args(["plugin", "test"]).arg(guest(name)).arg(scenarios.join(format!("{name}.yaml")));
+        Spawned::start(command).finish(SOON).await.expect_code(0);
+    }
     // The same by the beginning of its id.
     let id = report["run"].as_str().expect("an id");
     replay(&node, &[&id[..8]]).await.expect_code(0);
@@ -136,7 +148,7 @@ impl EventSink for Seen {
     }
 }
 
-fn curious(ask: Value) -> PluginConfig {
+fn asker(ask: Value) -> PluginConfig {
     let grants = json!({
         "random": true,
         "probes": { "memory": true },
@@ -146,17 +158,16 @@ fn curious(ask: Value) -> PluginConfig {
     PluginConfig {
         settings: ask,
         grants: serde_json::from_value(grants).expect("grants"),
-        ..PluginConfig::new(PluginSource { path: guest("curious"), name: None })
+        ..PluginConfig::new(PluginSource { path: guest("asker"), name: None })
     }
 }
 
-/// Tells an event to the curious guest, and reads what was recorded of it.
+/// Tells an event to the asker guest, and reads what was recorded of it.
 async fn record(folder: &Path, settings: Value) -> (Recording, String) {
     let file = folder.join("decisions.jsonl");
     let recorder = Arc::new(FileRecorder::start(&file, "a-run").expect("it can be written"));
     let seen = Arc::new(Seen::default());
-    let plugins =
-        Plugins::load_recorded(vec![curious(settings)], None, Arc::new(World), seen.clone(), Some(recorder.clone()));
+    let plugins = Plugins::load_recorded(vec![asker(settings)], None, Arc::new(World), seen.clone(), Some(recorder.clone()));
     plugins.ready().await.expect("it can be loaded");
     plugins.notify(&[Event::now(EventKind::StepStarted { step: "sync" })]).await;
     assert_eq!(recorder.finish(SOON), None);
@@ -174,7 +185,7 @@ async fn a_secret_is_not_in_the_recording_and_its_call_comes_out_the_same_withou
     }
     assert!(written.contains("[secret hook]"), "{written}");
 
-    let specimen = Specimen::load(&guest("curious"), None, None).expect("a component");
+    let specimen = Specimen::load(&guest("asker"), None, None).expect("a component");
     assert_eq!(recording.calls.len(), 2, "its settings, and the notification");
     assert_eq!(recording.calls[1].asked.len(), 4);
     for call in &recording.calls {
@@ -187,7 +198,7 @@ async fn a_secret_is_not_in_the_recording_and_its_call_comes_out_the_same_withou
 async fn what_does_not_follow_from_the_recording_is_discovered() {
     let scratch = Scratch::new();
     let (mut recording, _) = record(scratch.path(), json!({ "ask": ["random"], "fail": true })).await;
-    let specimen = Specimen::load(&guest("curious"), None, None).expect("a component");
+    let specimen = Specimen::load(&guest("asker"), None, None).expect("a component");
     let call = recording.calls.last_mut().expect("a call");
     // As if the number had come from somewhere else than from runner.
     call.asked.clear();

@@ -30,6 +30,7 @@ async fn tell(specimen: &Specimen, wasi_clock: &[u64], wasi_seed: Option<[u8; 32
     let circumstances = Circumstances {
         settings: serde_json::Value::Null,
         grants: Some(Grants::default()),
+        answered_already: false,
         limits: Limits::default(),
         now: Timestamp::UNIX_EPOCH,
         wasi_clock: wasi_clock.to_vec(),

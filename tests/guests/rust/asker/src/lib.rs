@@ -13,7 +13,7 @@ use serde::Deserialize;
 /// The notifier and its settings.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Curious {
+pub struct Asker {
     ask: Vec<Wish>,
     fail: bool,
 }
@@ -28,9 +28,9 @@ enum Wish {
     Http,
 }
 
-impl Plugin for Curious {}
+impl Plugin for Asker {}
 
-impl Notifier for Curious {
+impl Notifier for Asker {
     fn notify(&self, _: &[Event]) -> Result<()> {
         let (mut said, mut hook) = (Vec::new(), String::new());
         for wish in &self.ask {
@@ -52,4 +52,4 @@ impl Notifier for Curious {
     }
 }
 
-runner_plugin::export!(Curious: Notifier);
+runner_plugin::export!(Asker: Notifier);
