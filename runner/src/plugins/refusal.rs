@@ -53,7 +53,7 @@ pub(super) enum Refusal {
     BadSettings(Vec<Problem>),
     #[error("has settings that are not a JSON object")]
     SettingsNotAnObject,
-    #[error("has not the role {0}")]
+    #[error("does not have the role {0}")]
     LacksRole(&'static str),
     #[error("shares its name with another plugin")]
     SameName,
