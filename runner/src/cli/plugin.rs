@@ -1,12 +1,12 @@
 //! `runner plugin`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
 use super::{
-    Ended, Frame, Output, plugin_add, plugin_bundle, plugin_list, plugin_pull, plugin_push, plugin_remove, plugin_unbundle,
-    plugin_update, plugin_verify,
+    Ended, Frame, Output, plugin_add, plugin_bundle, plugin_list, plugin_pull, plugin_push, plugin_remove, plugin_replay,
+    plugin_test, plugin_unbundle, plugin_update, plugin_verify,
 };
 use crate::pipeline::Outcome;
 use crate::plugins;
@@ -42,13 +42,17 @@ pub(super) enum Command {
     Bundle(plugin_bundle::Args),
     /// Accept the plugins of such an archive, after everything in it is verified
     Unbundle(plugin_unbundle::Args),
+    /// Test a plugin against scenario files: facts in, expected verdict out, no cluster
+    Test(plugin_test::Args),
+    /// Ask the plugins of a recorded run again what they were asked, and show any difference
+    Replay(plugin_replay::Args),
 }
 
 pub(super) async fn run(command: Command, frame: &Frame) -> Ended {
     match command {
         Command::New(args) => author::new(args, frame),
         Command::Build(args) => author::build(&args, frame),
-        Command::Inspect { file } => inspect(file, frame),
+        Command::Inspect { file } => inspect(&file, frame),
         Command::Add(args) => plugin_add::run(args, frame).await,
         Command::List(args) => plugin_list::run(args, frame),
         Command::Verify(args) => plugin_verify::run(args, frame),
@@ -58,11 +62,13 @@ pub(super) async fn run(command: Command, frame: &Frame) -> Ended {
         Command::Push(args) => plugin_push::run(args, frame).await,
         Command::Bundle(args) => plugin_bundle::run(args, frame),
         Command::Unbundle(args) => plugin_unbundle::run(args, frame).await,
+        Command::Test(args) => plugin_test::run(args, frame).await,
+        Command::Replay(args) => plugin_replay::run(args, frame).await,
     }
 }
 
-fn inspect(file: PathBuf, frame: &Frame) -> Ended {
-    let description = plugins::inspect(&file)?;
+fn inspect(file: &Path, frame: &Frame) -> Ended {
+    let description = plugins::inspect(file)?;
     let shown = match frame.global.output {
         Output::Text => description.to_string(),
         Output::Json => serde_json::to_string_pretty(&description).unwrap_or_default(),

@@ -9,7 +9,7 @@ use crate::pipeline::{Finding, Verdict};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Blot(Arc<Mutex<Vec<Known>>>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Known {
     name: String,
     forms: Vec<String>,
@@ -25,7 +25,31 @@ impl Blot {
         // The longest first: one form may be a part of another.
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
         forms.dedup();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Known { name: name.to_owned(), forms });
+        self.add(Known { name: name.to_owned(), forms });
+    }
+
+    /// Knows what the other knows, too.
+    pub(super) fn join(&self, other: &Self) {
+        if !Arc::ptr_eq(&self.0, &other.0) {
+            let theirs = other.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            theirs.into_iter().for_each(|known| self.add(known));
+        }
+    }
+
+    /// Whether a secret is in the bytes that this stands for.
+    pub(super) fn in_base64(&self, base64: &str) -> bool {
+        use base64::Engine as _;
+        let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(base64) else { return false };
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let holds = |form: &String| bytes.windows(form.len().max(1)).any(|window| window == form.as_bytes());
+        known.iter().any(|known| known.forms.iter().any(holds))
+    }
+
+    fn add(&self, new: Known) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.contains(&new) {
+            known.push(new);
+        }
     }
 
     /// The text without the secrets: `[secret NAME]` stands in their place.

@@ -9,7 +9,7 @@ use runner::cluster::{Member, MemberId, MemberStatus, MemberView, View};
 use runner::event::{Event, EventKind, EventSink};
 use runner::grants::Grants;
 use runner::pipeline::{Answer, Fault, FaultKind, Finding, Newcomer, Policy, Sample, Verdict};
-use runner::plugins::{Limits, PluginConfig, Plugins, inspect};
+use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins, inspect};
 use runner::surroundings::Live;
 use runner_harness::{guest, target_dir};
 use serde_json::{Value, json};
@@ -91,7 +91,8 @@ fn cache() -> Option<PathBuf> {
 fn load(name: &str, settings: Value, grants: Value, limits: Limits) -> (Plugins, Arc<Seen>) {
     let seen = Arc::new(Seen::default());
     let grants: Grants = serde_json::from_value(grants).unwrap();
-    let config = PluginConfig { path: guest(name), name: name.into(), settings, failure_policy: None, limits, grants };
+    let source = PluginSource { path: guest(name), name: Some(name.into()) };
+    let config = PluginConfig { settings, limits, grants, ..PluginConfig::new(source) };
     (Plugins::load(vec![config], cache(), Arc::new(Live::default()), seen.clone()), seen)
 }
 
@@ -253,11 +254,11 @@ async fn the_worked_example_judges_within_the_default_limits() {
     let (plugins, _) = load("go-caught-up", json!({ "maxLag": 10, "samples": 3 }), json!({}), Limits::default());
     let wait = |reason: &str| Verdict::Wait { reason: reason.into(), retry_after: Some(Duration::from_millis(500)) };
     for (lags, verdict) in [
-        (&[900, 0, 10, 3] as &[u64], Verdict::Approve),
-        (&[0, 0], wait("2 of 3 samples")),
-        (&[0, 70, 0, 0, 11, 0], wait("11 entries behind, at most 10 allowed")),
+        (vec![900, 0, 10, 3], Verdict::Approve),
+        (vec![0, 0], wait("2 of 3 samples")),
+        (vec![0, 70, 0, 0, 11, 0], wait("11 entries behind, at most 10 allowed")),
     ] {
-        let judged = plugins.evaluate(&view(3), MemberId(3), &window(lags)).await.remove(0);
+        let judged = plugins.evaluate(&view(3), MemberId(3), &window(&lags)).await.remove(0);
         assert_eq!(judged.result, Ok(verdict), "{lags:?}");
     }
     let mut elections = window(&[0, 0, 0, 0]).to_vec();
