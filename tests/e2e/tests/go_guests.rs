@@ -248,7 +248,7 @@ fn changed(from: &str, to: &str) -> (tempfile::TempDir, Result<(), Trouble>) {
         std::fs::write(here.path().join(file), text.replace(from, to)).unwrap();
     }
     let project = Project::load(here.path()).unwrap();
-    let built = build(&project, true, cache().as_deref(), &|_| {});
+    let built = build(&project, &project.component(), true, cache().as_deref(), &|_| {});
     (here, built.map(drop))
 }
 
