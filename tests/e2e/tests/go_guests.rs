@@ -2,15 +2,16 @@
 //! everything else runs in. The guest is `tests/guests/go/stress`; `plugins/examples/go-caught-up` is the worked example.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use runner::authoring::{Project, Trouble, build};
+use runner::authoring::{Language, Project, Trouble, build, create};
 use runner::cluster::{Member, MemberId, MemberStatus, MemberView, View};
 use runner::event::{Event, EventKind, EventSink};
 use runner::grants::Grants;
 use runner::pipeline::{Answer, Fault, FaultKind, Finding, Newcomer, Policy, Sample, Verdict};
-use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins, inspect};
+use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins, Role, inspect};
 use runner::surroundings::Live;
 use runner_harness::{guest, target_dir};
 use serde_json::{Value, json};
@@ -250,6 +251,26 @@ fn changed(from: &str, to: &str) -> (tempfile::TempDir, Result<(), Trouble>) {
     let project = Project::load(here.path()).unwrap();
     let built = build(&project, &project.component(), true, cache().as_deref(), &|_| {});
     (here, built.map(drop))
+}
+
+#[test]
+fn a_new_project_of_every_role_builds_and_its_own_tests_pass() {
+    let here = tempfile::tempdir().unwrap();
+    let project = Project {
+        dir: here.path().join("many"),
+        name: "many".to_owned(),
+        language: Language::Go,
+        roles: Role::ALL.to_vec(),
+        capabilities: Vec::new(),
+    };
+    create(&project).unwrap();
+    // Before anything was built: editors and `go test` have the SDK from the start.
+    for arguments in [["vet", "./..."], ["test", "./..."]] {
+        let output = Command::new("go").args(arguments).current_dir(&project.dir).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let built = build(&project, &project.component(), true, cache().as_deref(), &|_| {}).unwrap();
+    assert_eq!((built.description.roles.len(), built.description.wasi), (3, false));
 }
 
 #[test]
