@@ -133,7 +133,7 @@ async fn a_component_imports_the_contract_and_nothing_else() {
         ("go-stress", &["facts", "logging", "clock", "settings", "random"] as &[&str]),
         ("go-caught-up", &["facts", "logging", "settings"]),
     ] {
-        let described = inspect(&guest(name)).unwrap();
+        let described = inspect(guest(name)).unwrap();
         let mut found = described.imports;
         found.sort();
         let mut expected: Vec<String> = imports.iter().map(|import| format!("runner:plugin/{import}@0.1.1")).collect();
