@@ -31,7 +31,8 @@ fn main() -> io::Result<()> {
         let _ = writeln!(text, "/// The files of `{name}`, as path and text.\npub(crate) const {name}: &[Carried] = &[");
         for file in files {
             let path = file.strip_prefix(&folder).unwrap_or(&file);
-            let _ = writeln!(text, "    ({:?}, include_str!({:?})),", path.display().to_string(), file.display().to_string());
+            let _ =
+                writeln!(text, "    ({:?}, include_str!({:?})),", path.display().to_string(), file.display().to_string());
         }
         text.push_str("];\n\n");
     }

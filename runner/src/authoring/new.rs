@@ -87,7 +87,9 @@ fn filled(project: &Project, text: &str) -> String {
     let exports = |line: &&str| project.roles.len() == 1 || !line.starts_with("runner_plugin::export!");
     let text: String = text.split_inclusive('\n').filter(exports).collect();
     let roles: Vec<&str> = project.roles.iter().map(|role| role.question()).collect();
-    text.replace("@name@", &project.name).replace("@language@", project.language.title()).replace("@roles@", &roles.join(" "))
+    text.replace("@name@", &project.name)
+        .replace("@language@", project.language.title())
+        .replace("@roles@", &roles.join(" "))
 }
 
 /// The root of a Rust plugin with several roles: a file and a group of settings for each.
@@ -107,7 +109,9 @@ fn rust_root(project: &Project) -> String {
     text.push_str("\n/// The settings, grouped by role.\n#[derive(Debug, Default, Deserialize)]\n");
     text.push_str("#[serde(rename_all = \"camelCase\", deny_unknown_fields, default)]\npub struct Roles {\n");
     names.iter().for_each(|(module, ty, _)| text.push_str(&format!("    {module}: {module}::{ty},\n")));
-    text.push_str("}\n\nimpl Plugin for Roles {\n    fn validate(&self) -> Vec<Problem> {\n        let mut problems = Vec::new();\n");
+    text.push_str(
+        "}\n\nimpl Plugin for Roles {\n    fn validate(&self) -> Vec<Problem> {\n        let mut problems = Vec::new();\n",
+    );
     for (module, _, _) in &names {
         let key = module.replace("_c", "C");
         text.push_str(&format!(
@@ -117,7 +121,9 @@ fn rust_root(project: &Project) -> String {
     text.push_str("        problems\n    }\n}\n");
     for (module, _, role) in &names {
         let (function, given, passed) = match *role {
-            "HealthCheck" => ("check", "cluster: &Cluster, newcomer: &Newcomer) -> Result<Vec<Finding>>", "cluster, newcomer"),
+            "HealthCheck" => {
+                ("check", "cluster: &Cluster, newcomer: &Newcomer) -> Result<Vec<Finding>>", "cluster, newcomer")
+            }
             "Promotion" => (
                 "evaluate",
                 "cluster: &Cluster, candidate: &Member, window: &Samples) -> Result<Verdict>",

@@ -87,7 +87,8 @@ fn find_or_install(job: &Job<'_>) -> Result<Command, Trouble> {
         return Ok(clang);
     }
     venv.install(job, PACKAGE.0, PACKAGE.1, "it compiles C for WebAssembly")?;
-    let python = venv.command("python").ok_or_else(|| Trouble::new("pip installed ziglang, and there is no python in .venv"))?;
+    let python =
+        venv.command("python").ok_or_else(|| Trouble::new("pip installed ziglang, and there is no python in .venv"))?;
     Ok(cc(&python, &["-m", "ziglang"]))
 }
 
@@ -109,7 +110,8 @@ fn clang() -> Option<Command> {
 
 /// What the compiler says of an interface that the project does not declare.
 fn explained(project: &Project, trouble: Trouble) -> Trouble {
-    let missing = super::capabilities_named(&trouble.message, |name| format!("'runner_plugin_{name}_|\"runner_plugin_{name}_"));
+    let missing =
+        super::capabilities_named(&trouble.message, |name| format!("'runner_plugin_{name}_|\"runner_plugin_{name}_"));
     let missing: Vec<_> = missing.into_iter().filter(|c| !project.capabilities.contains(c)).collect();
     if missing.is_empty() { trouble } else { super::undeclared(project, &missing) }
 }

@@ -56,7 +56,9 @@ fn entry_text(project: &Project) -> String {
         let name = camel(role.name());
         let path = source(project.language, *role);
         // Named as well, so that esbuild says where it is missing.
-        text.push_str(&format!("import * as {name}Module from '../{path}';\nimport {{ {name} as {name}Function }} from '../{path}';\n"));
+        text.push_str(&format!(
+            "import * as {name}Module from '../{path}';\nimport {{ {name} as {name}Function }} from '../{path}';\n"
+        ));
         exports.push_str(&format!("export const {name} = guest.{name}({{ ...{name}Module, {name}: {name}Function }});\n"));
         modules.push(format!("{name}Module"));
     }
@@ -93,13 +95,17 @@ fn find_or_install(job: &Job<'_>) -> Result<Vec<PathBuf>, Trouble> {
     let wanted: Vec<String> = PACKAGES.iter().map(|(name, version)| format!("{name}@{version}")).collect();
     let by_hand = format!("npm install --save-dev {}   # in {}", wanted.join(" "), dir.display());
     if job.offline {
-        return Err(Trouble::new(format!("{} are not installed, and --offline forbids to fetch them", wanted.join(" and ")))
-            .hint(by_hand));
+        return Err(Trouble::new(format!(
+            "{} are not installed, and --offline forbids to fetch them",
+            wanted.join(" and ")
+        ))
+        .hint(by_hand));
     }
-    let npm = tools::need("npm", "it installs componentize-qjs and esbuild into the project", &[
-        "install Node.js 18 or newer, which brings it: https://nodejs.org, or `apt-get install nodejs npm`",
-        &by_hand,
-    ])?;
+    let npm = tools::need(
+        "npm",
+        "it installs componentize-qjs and esbuild into the project",
+        &["install Node.js 18 or newer, which brings it: https://nodejs.org, or `apt-get install nodejs npm`", &by_hand],
+    )?;
     (job.say)(&format!("installing {} with npm into {} ...", wanted.join(" and "), dir.join("node_modules").display()));
     let mut install = Command::new(npm);
     // Both packages carry their binaries: no install script is needed, so none is run.
@@ -151,7 +157,8 @@ mod tests {
             roles: vec![Role::Promotion],
             capabilities: Vec::new(),
         };
-        let script = "import { send } from \"runner:plugin/http@0.1.1\";\nimport { log } from \"runner:plugin/logging@0.1.1\";";
+        let script =
+            "import { send } from \"runner:plugin/http@0.1.1\";\nimport { log } from \"runner:plugin/logging@0.1.1\";";
         let trouble = declared(&project, script).unwrap_err();
         assert!(trouble.message.contains("imports http"), "{trouble}");
         project.capabilities.push(Capability::Http);

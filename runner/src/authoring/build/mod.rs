@@ -109,8 +109,11 @@ fn keeps_promises(project: &Project, description: &Description) -> Result<(), Tr
             .hint(format!("export {} too, or take it out of `roles`", names(&roles))));
     }
     if let Some(more) = description.roles.iter().find(|role| !project.roles.contains(role)) {
-        return Err(Trouble::new(format!("the component exports the role {more}, which {} does not promise", file.display()))
-            .hint(format!("add \"{more}\" to `roles`")));
+        return Err(Trouble::new(format!(
+            "the component exports the role {more}, which {} does not promise",
+            file.display()
+        ))
+        .hint(format!("add \"{more}\" to `roles`")));
     }
     let imported = Capability::ALL.into_iter().filter(|capability| {
         let name = format!("runner:plugin/{}@", capability.name());
@@ -121,7 +124,8 @@ fn keeps_promises(project: &Project, description: &Description) -> Result<(), Tr
         return Err(undeclared(project, &undeclared_));
     }
     if let Some(refused) = description.refusals.first() {
-        let mut trouble = Trouble::new(format!("{} was built, and this runner would not use it: {}", project.name, refused.reason));
+        let mut trouble =
+            Trouble::new(format!("{} was built, and this runner would not use it: {}", project.name, refused.reason));
         trouble.hints.clone_from(&refused.hints);
         return Err(trouble);
     }

@@ -37,7 +37,8 @@ pub(super) fn build(job: &Job<'_>) -> Result<(), Trouble> {
 
 /// The exports of the world, made of the author's functions.
 fn entry_text(project: &Project) -> String {
-    let mut text = String::from("\"\"\"Written by `runner plugin build`.\"\"\"\n\nfrom runner_plugin import guest_configuration\n\n");
+    let mut text =
+        String::from("\"\"\"Written by `runner plugin build`.\"\"\"\n\nfrom runner_plugin import guest_configuration\n\n");
     let names: Vec<String> = project.roles.iter().map(|role| snake(*role)).collect();
     for name in &names {
         // The function by name: where it is missing, the build says so.

@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn the_sdks_manifest_is_that_of_the_workspace() {
-        let workspace: toml_edit::Document<&str> = toml_edit::Document::parse(include_str!("../../../../Cargo.toml")).unwrap();
+        let workspace: toml_edit::Document<&str> =
+            toml_edit::Document::parse(include_str!("../../../../Cargo.toml")).unwrap();
         let ours = toml_edit::Document::parse(include_str!("../../../../plugins/sdk/Cargo.toml")).unwrap();
         let carried = toml_edit::Document::parse(SDK_MANIFEST).unwrap();
         let names = |d: &toml_edit::Document<&str>| -> Vec<String> {

@@ -31,10 +31,11 @@ impl Venv {
             return Err(Trouble::new(format!("{wanted} is not installed ({purpose}), and --offline forbids to fetch it"))
                 .hint(by_hand));
         }
-        let python = tools::need("python3", &format!("{package} is installed with it; {purpose}"), &[
-            "install Python 3.10 or newer: https://python.org, or `apt-get install python3 python3-venv`",
-            &by_hand,
-        ])?;
+        let python = tools::need(
+            "python3",
+            &format!("{package} is installed with it; {purpose}"),
+            &["install Python 3.10 or newer: https://python.org, or `apt-get install python3 python3-venv`", &by_hand],
+        )?;
         (job.say)(&format!("installing {wanted} with pip into {venv} ..."));
         let mut pip = self.pip(&python).map_err(|trouble| trouble.hint("apt-get install python3-venv"))?;
         tools::run(pip.args(["install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", &wanted]))?;
