@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// A constant's name, and the folder whose files it holds.
-const CARRIED: [(&str, &str); 6] = [
+const CARRIED: [(&str, &str); 7] = [
     ("CONTRACT", "../wit"),
     ("TEMPLATES", "templates"),
     ("SDK_C", "../plugins/sdk-c"),
+    ("SDK_GO", "../plugins/sdk-go"),
     ("SDK_JS", "../plugins/sdk-js"),
     ("SDK_PYTHON", "../plugins/sdk-python"),
     ("SDK_RUST", "../plugins/sdk"),

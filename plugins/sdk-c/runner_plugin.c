@@ -340,3 +340,7 @@ bool exports_runner_plugin_notifier_notify(exports_runner_plugin_notifier_list_e
   return true;
 }
 #endif
+
+/* The bindings ask for an object that holds the component's type; `runner plugin build` writes it into the module itself. */
+void __component_type_object_force_link_plugin(void);
+void __component_type_object_force_link_plugin(void) {}

@@ -3,19 +3,25 @@
 package plugin
 
 import (
+	"strings"
 	"time"
 
 	clock "runner.dev/plugin/internal/wit/runner_plugin_clock"
 	logging "runner.dev/plugin/internal/wit/runner_plugin_logging"
 	settings "runner.dev/plugin/internal/wit/runner_plugin_settings"
-	"strings"
 )
 
 func say(level, message string) {
-	levels := map[string]logging.Level{
-		"debug": logging.LevelDebug, "info": logging.LevelInfo, "warn": logging.LevelWarn, "error": logging.LevelError,
+	number := logging.LevelInfo
+	switch level {
+	case "debug":
+		number = logging.LevelDebug
+	case "warn":
+		number = logging.LevelWarn
+	case "error":
+		number = logging.LevelError
 	}
-	logging.Log(levels[level], strings.ToValidUTF8(message, "?"))
+	logging.Log(number, strings.ToValidUTF8(message, "?"))
 }
 
 func now() time.Time { return fromMs(clock.NowMs()) }

@@ -1,3 +1,5 @@
+//go:build !wasm
+
 package plugin_test
 
 import (
@@ -10,6 +12,11 @@ import (
 	"runner.dev/plugin/http"
 	"runner.dev/plugin/plugintest"
 )
+
+// The settings of another role.
+var words = plugin.Settings(struct {
+	Prefix string `json:"prefix"`
+}{"runner"})
 
 type limits struct {
 	MaxLag uint64 `json:"maxLag"`
@@ -26,14 +33,15 @@ func TestSettingsHaveDefaultsAndProblems(t *testing.T) {
 	if settings().MaxLag != 100 {
 		t.Fatal(settings())
 	}
-	plugintest.UseSettings(t, `{"maxLag": 7}`)
-	if settings().MaxLag != 7 {
+	plugintest.UseSettings(t, `{"maxLag": 7, "prefix": "p"}`)
+	if settings().MaxLag != 7 || words().Prefix != "p" {
 		t.Fatal(settings())
 	}
 	for text, want := range map[string][]plugin.Problem{
-		`{}`:             nil,
-		`{"maxLag": 13}`: {{Path: "maxLag", Message: "13 is unlucky"}},
-		`{"maxlag": 13}`: {{Path: "maxlag", Message: "unknown setting, expected one of maxLag"}},
+		`{}`:                         nil,
+		`{"maxLag": 0, "prefix": 1}`: {{Path: "prefix", Message: "expected a text, not 1"}},
+		`{"maxLag": 13}`:             {{Path: "maxLag", Message: "13 is unlucky"}},
+		`{"maxlag": 13}`:             {{Path: "maxlag", Message: "unknown setting, expected one of prefix, maxLag"}},
 	} {
 		if found := plugintest.Problems(text); !slices.Equal(found, want) {
 			t.Errorf("%s: %v", text, found)

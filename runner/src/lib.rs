@@ -12,6 +12,7 @@ pub mod launch;
 pub mod pipeline;
 pub mod pki;
 pub mod plugins;
+pub mod recording;
 pub mod report;
 pub mod scenario;
 pub mod supply;

@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     PluginVerdict {
         plugin: String,
         verdict: String,
+        /// Of a plugin that has no say: what its verdict would have been.
+        would: Option<String>,
         reason: String,
     },
     Finding {
@@ -29,6 +31,10 @@ pub(crate) enum Kind {
         severity: String,
         message: String,
         remedy: Option<String>,
+        /// Why it did not refuse the join, where the policy waived it.
+        waived: Option<String>,
+        #[serde(default)]
+        monitored: bool,
     },
     Undone {
         step: String,

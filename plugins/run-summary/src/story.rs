@@ -15,20 +15,29 @@ pub(crate) struct Story {
     notes: Vec<String>,
 }
 
+/// More notes than this are not read.
+const NOTES: usize = 100;
+
 impl Story {
     pub(crate) fn add(&mut self, kind: Kind) {
         match kind {
             Kind::RunStarted { operation, member } => self.title = format!("{operation} of {member}"),
             Kind::StepFinished { step, duration_ms, summary } => self.steps.push((step, duration_ms, summary)),
             Kind::StepFailed { step, error } => self.notes.push(format!("failed: {step}: {error}")),
-            Kind::PluginVerdict { plugin, verdict, reason } => match verdict.as_str() {
+            Kind::PluginVerdict { plugin, verdict, would, reason } => match verdict.as_str() {
+                "monitored" if matches!(would.as_deref(), Some("reject" | "failed")) => {
+                    let would = if would.as_deref() == Some("reject") { "would refuse" } else { "failed" };
+                    self.note_once(format!("monitored: {plugin} {would}: {reason}"));
+                }
                 "wait" => self.waited(plugin, reason),
                 "reject" | "failed" | "ignored" => self.notes.push(format!("{verdict}: {plugin}: {reason}")),
                 _ => {}
             },
-            Kind::Finding { source, severity, message, remedy } if severity != "info" => {
+            Kind::Finding { source, severity, message, remedy, waived, monitored } if severity != "info" => {
+                let waived = waived.map(|why| format!("waived, because {why}: ")).unwrap_or_default();
+                let monitored = if monitored { "monitored: " } else { "" };
                 let remedy = remedy.map(|text| format!(" ({text})")).unwrap_or_default();
-                self.notes.push(format!("{severity}: {source}: {message}{remedy}"));
+                self.notes.push(format!("{waived}{monitored}{severity}: {source}: {message}{remedy}"));
             }
             Kind::Undone { step, summary } => self.notes.push(format!("undone: {step}: {summary}")),
             Kind::UndoFailed { step, error, remedy } => {
@@ -62,6 +71,13 @@ impl Story {
             let _ = write!(text, "\n  hint: {hint}");
         }
         text
+    }
+
+    /// A verdict that has no consequence may come with every sample.
+    fn note_once(&mut self, note: String) {
+        if !self.notes.contains(&note) && self.notes.len() < NOTES {
+            self.notes.push(note);
+        }
     }
 
     fn waited(&mut self, plugin: String, reason: String) {

@@ -47,6 +47,15 @@ pub fn write(project: &Project, folder: &Path) -> Result<(), Trouble> {
 ///
 /// None for a project that could be loaded; they would be bugs, and say so.
 pub fn resolve(project: &Project) -> Result<(Resolve, WorldId), Trouble> {
+    resolve_text(&world(project))
+}
+
+/// The world [`WORLD`] of a WIT text that may name anything of the contract.
+///
+/// # Errors
+///
+/// The text is no such WIT.
+pub(crate) fn resolve_text(text: &str) -> Result<(Resolve, WorldId), Trouble> {
     let mut resolve = Resolve::default();
     let bug = |e: &dyn std::fmt::Display| Trouble::new(format!("the contract cannot be read (a bug in runner): {e}"));
     let parse = |files: &mut dyn Iterator<Item = (&str, &str)>| {
@@ -55,7 +64,7 @@ pub fn resolve(project: &Project) -> Result<(Resolve, WorldId), Trouble> {
         sources.parse().map_err(|(_, e)| bug(&e))
     };
     resolve.push_group(parse(&mut files())?).map_err(|e| bug(&e))?;
-    let local = parse(&mut [("world.wit", world(project).as_str())].into_iter())?;
+    let local = parse(&mut [("world.wit", text)].into_iter())?;
     let package = resolve.push_group(local).map_err(|e| bug(&e))?;
     let world = resolve.select_world(&[package], Some(WORLD)).map_err(|e| bug(&e))?;
     Ok((resolve, world))

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::build::rust;
-use super::files::{self, Carried};
+use super::files;
 use super::project::{PROJECT_FILE, valid_name};
-use super::{Language, Project, Trouble};
+use super::{Language, Project, Trouble, go};
 use crate::plugins::Role;
 
 /// Writes a project into its folder, which is made where it is not there. Returns the files, below the folder.
@@ -24,8 +24,13 @@ pub fn create(project: &Project) -> Result<Vec<PathBuf>, Trouble> {
     for (path, text) in &written {
         files::write(&project.dir.join(path), text)?;
     }
-    if project.language == Language::Rust {
-        rust::put_sdk(project)?;
+    match project.language {
+        Language::Rust => rust::put_sdk(project)?,
+        Language::Go => go::put_sdk(&project.dir)?,
+        // Where editors look for types.
+        Language::Js | Language::Ts => files::renew(&project.work().join("sdk"), files::SDK_JS)?,
+        Language::Python => files::renew(&project.work().join("sdk"), files::SDK_PYTHON)?,
+        Language::C => files::renew(&project.work().join("sdk"), files::SDK_C)?,
     }
     Ok(written.into_iter().map(|(path, _)| path.into()).collect())
 }
@@ -43,6 +48,9 @@ fn is_free(project: &Project) -> Result<(), Trouble> {
 
 /// The files of a new project, as path and text.
 pub(super) fn files_of(project: &Project) -> Result<Vec<(String, String)>, Trouble> {
+    if files::TEMPLATES.iter().all(|(path, _)| !path.starts_with(&format!("{}/", project.language))) {
+        return Err(Trouble::new(format!("there is no template for {} yet", project.language.title())));
+    }
     let mut found = vec![(PROJECT_FILE.to_owned(), project.text())];
     let language = format!("{}/", project.language);
     let several = project.roles.len() > 1;
@@ -59,15 +67,14 @@ pub(super) fn files_of(project: &Project) -> Result<Vec<(String, String)>, Troub
     if project.language == Language::Rust && several {
         found.push(("src/lib.rs".to_owned(), rust_root(project)));
     }
-    if found.len() <= 1 + files::TEMPLATES.iter().filter(|(path, _): &&Carried| path.starts_with("common/")).count() {
-        return Err(Trouble::new(format!("there is no template for {} yet", project.language.title())));
-    }
     Ok(found)
 }
 
 /// Whether a template's file is one of this project: those that are named after a role belong to it.
 fn belongs(project: &Project, place: &str) -> bool {
     let stem = place.rsplit('/').next().and_then(|file| file.split('.').next()).unwrap_or_default().replace('_', "-");
+    // Go's tests lie beside what they test.
+    let stem = stem.strip_suffix("-test").unwrap_or(&stem);
     Role::ALL.into_iter().all(|role| role.name() != stem || project.roles.contains(&role))
 }
 
@@ -76,6 +83,7 @@ fn name_of(language: Language, place: &str, several: bool) -> String {
     match place {
         "gitignore" => ".gitignore".to_owned(),
         "cargo-config.toml" => ".cargo/config.toml".to_owned(),
+        "go-mod" => "go.mod".to_owned(),
         "cargo.toml" => "Cargo.toml".to_owned(),
         place if language == Language::Rust && place.starts_with("src/") && !several => "src/lib.rs".to_owned(),
         place => place.to_owned(),

@@ -1,10 +1,20 @@
 //! One run from the command line: readers, interrupts, the pipeline, the record.
 
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::output::Readers;
 use super::setup::Setup;
 use super::state_dir::MemberState;
 use super::{Ended, Frame, ended, signals};
 use crate::pipeline::{Interrupt, JoinPlan, Journal, Operation, execute};
+use crate::plugins::Recorder;
+use crate::recording::FileRecorder;
+use crate::report::Printer;
+
+/// How long the end of the command may be held up by a slow disk.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Executes the run and shows how it ended.
 pub(super) async fn execute_run(
@@ -17,7 +27,10 @@ pub(super) async fn execute_run(
 ) -> Ended {
     let readers = Readers::new(frame);
     let printer = frame.printer;
-    let parts = setup.parts(&plan, readers.sink.clone(), move |text| printer.say(&text))?;
+    let recording = state.recording_file(&plan.run);
+    let recorder = recorder(&recording, &plan.run, setup, printer);
+    let to = recorder.clone().map(|recorder| recorder as Arc<dyn Recorder>);
+    let parts = setup.parts(&plan, readers.sink.clone(), to, move |text| printer.say(&text))?;
     let interrupt: Interrupt = signals::listen(printer);
     let run = plan.run.clone();
     let kept = serde_json::to_value(setup).unwrap_or_default();
@@ -26,5 +39,22 @@ pub(super) async fn execute_run(
     if let Err(error) = readers.close(&record) {
         printer.print_warning(&format!("the run's record could not be written to {}: {error}", record.display()));
     }
+    if let Some(why) = recorder.and_then(|recorder| recorder.finish(PATIENCE)) {
+        printer.print_warning(&format!("{} is not whole: {why}; the run cannot be replayed from it", recording.display()));
+    }
     ended(&conclusion)
+}
+
+/// Who writes down what the plugins are asked. A run does not depend on it.
+fn recorder(path: &Path, run: &str, setup: &Setup, printer: Printer) -> Option<Arc<FileRecorder>> {
+    if setup.plugins.is_empty() {
+        return None;
+    }
+    match FileRecorder::start(path, run) {
+        Ok(recorder) => Some(Arc::new(recorder)),
+        Err(error) => {
+            printer.print_warning(&format!("what the plugins are asked is not recorded in {}: {error}", path.display()));
+            None
+        }
+    }
 }

@@ -25,7 +25,9 @@ mod plugin_list;
 mod plugin_pull;
 mod plugin_push;
 mod plugin_remove;
+mod plugin_replay;
 mod plugin_store_args;
+mod plugin_test;
 mod plugin_unbundle;
 mod plugin_update;
 mod plugin_verify;
@@ -106,6 +108,7 @@ Exit status:
     0  done
     1  a bug in runner
     2  the arguments or files cannot be used; nothing was changed
+    3  a plugin's test failed, or a replayed run came out otherwise
    10  a built-in check refused; the cluster is as it was
    11  a plugin refused; the cluster is as it was
    12  a plugin failed to answer; the cluster is as it was
@@ -201,6 +204,7 @@ mod tests {
         for outcome in [
             Outcome::Joined,
             Outcome::BadInput,
+            Outcome::Differs,
             Outcome::CheckRefused,
             Outcome::PluginRefused,
             Outcome::PluginFailed,

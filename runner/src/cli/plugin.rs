@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::{
-    Ended, Frame, Output, plugin_add, plugin_bundle, plugin_list, plugin_pull, plugin_push, plugin_remove, plugin_unbundle,
-    plugin_update, plugin_verify, policy_args,
+    Ended, Frame, Output, plugin_add, plugin_bundle, plugin_list, plugin_pull, plugin_push, plugin_remove, plugin_replay,
+    plugin_test, plugin_unbundle, plugin_update, plugin_verify, policy_args,
 };
 use crate::pipeline::Outcome;
 use crate::plugins;
@@ -45,13 +45,17 @@ pub(super) enum Command {
     Bundle(plugin_bundle::Args),
     /// Accept the plugins of such an archive, after everything in it is verified
     Unbundle(plugin_unbundle::Args),
+    /// Test a plugin against scenario files: facts in, expected verdict out, no cluster
+    Test(plugin_test::Args),
+    /// Ask the plugins of a recorded run again what they were asked, and show any difference
+    Replay(plugin_replay::Args),
 }
 
 pub(super) async fn run(command: Command, frame: &Frame) -> Ended {
     match command {
         Command::New(args) => author::new(args, frame),
         Command::Build(args) => author::build(&args, frame),
-        Command::Inspect { file, policy } => inspect(file, policy.as_deref(), frame),
+        Command::Inspect { file, policy } => inspect(&file, policy.as_deref(), frame),
         Command::Add(args) => plugin_add::run(args, frame).await,
         Command::List(args) => plugin_list::run(args, frame),
         Command::Verify(args) => plugin_verify::run(args, frame),
@@ -61,13 +65,15 @@ pub(super) async fn run(command: Command, frame: &Frame) -> Ended {
         Command::Push(args) => plugin_push::run(args, frame).await,
         Command::Bundle(args) => plugin_bundle::run(args, frame),
         Command::Unbundle(args) => plugin_unbundle::run(args, frame).await,
+        Command::Test(args) => plugin_test::run(args, frame).await,
+        Command::Replay(args) => plugin_replay::run(args, frame).await,
     }
 }
 
-fn inspect(file: PathBuf, policy: Option<&Path>, frame: &Frame) -> Ended {
-    let mut description = plugins::inspect(&file)?;
+fn inspect(file: &Path, policy: Option<&Path>, frame: &Frame) -> Ended {
+    let mut description = plugins::inspect(file)?;
     if let Some(policy) = policy {
-        description = description.with_grants(&policy_args::granted(policy, &file)?);
+        description = description.with_grants(&policy_args::granted(policy, file)?);
     }
     let shown = match frame.global.output {
         Output::Text => description.to_string(),

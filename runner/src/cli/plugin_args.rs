@@ -153,11 +153,13 @@ impl ChosenPlugin {
         }
     }
 
-    /// The plugin of this file, pinned to the digest that it has now; under the name that it was accepted as, where it was.
+    /// The plugin of this file; where it was accepted, under that name and pinned to what was.
     pub(super) fn resolved(resolved: Resolved) -> Self {
         let plain = Self::new(resolved.path);
-        let name = resolved.entry.map_or(plain.name, |entry| entry.name);
-        Self { name, digest: Some(resolved.digest.to_string()), ..plain }
+        match resolved.entry {
+            Some(entry) => Self { name: entry.name, digest: Some(entry.digest.to_string()), ..plain },
+            None => plain,
+        }
     }
 
     pub(super) fn config(&self) -> PluginConfig {

@@ -11,7 +11,7 @@ use crate::cluster::etcd::EtcdLock;
 use crate::event::{Event, EventKind, EventSink};
 use crate::launch::{ExternalConfig, ExternalLauncher, ProcessConfig, ProcessLauncher};
 use crate::pipeline::{Failure, JoinPlan, Launcher, Mode, Parts, Policy};
-use crate::plugins::Plugins;
+use crate::plugins::{Plugins, Recorder};
 use crate::surroundings::{Live, Site};
 
 /// A run's outside world, as paths and names.
@@ -47,6 +47,7 @@ impl Setup {
         &self,
         plan: &JoinPlan,
         sink: Arc<dyn EventSink>,
+        recorder: Option<Arc<dyn Recorder>>,
         announce: impl Fn(String) + Send + Sync + 'static,
     ) -> Result<Parts, Failure> {
         let cluster = self.trust.cluster()?;
@@ -54,7 +55,8 @@ impl Setup {
         let plugins = self.plugins.iter().map(ChosenPlugin::config).collect();
         let mut site = Site::new(Arc::clone(&cluster), plan.endpoints.clone(), self.trust.tls());
         site.kubeconfig = kubeconfig();
-        let all = Plugins::load(plugins, self.plugin_cache.clone(), Arc::new(Live::new(site)), Arc::clone(&sink));
+        let (cache, live) = (self.plugin_cache.clone(), Arc::new(Live::new(site)));
+        let all = Plugins::load_recorded(plugins, cache, live, Arc::clone(&sink), recorder);
         // Without a plugin whose word counts, nobody is asked: the built-in checks and the gate decide.
         let monitors = all.only(Mode::Monitor).map(|monitors| Arc::new(monitors) as Arc<dyn Policy>);
         let policy = Arc::new(all.only(Mode::Enforce).unwrap_or_else(|| all.nobody()));

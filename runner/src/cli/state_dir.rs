@@ -15,6 +15,14 @@ pub(super) struct StateArgs {
     state_dir: Option<PathBuf>,
 }
 
+/// A recording of what a run's plugins were asked.
+#[derive(Clone, Debug)]
+pub(super) struct RecordingFile {
+    pub(super) run: String,
+    pub(super) member: String,
+    pub(super) path: PathBuf,
+}
+
 /// One member's folder in the state folder.
 #[derive(Clone, Debug)]
 pub(super) struct MemberState {
@@ -54,6 +62,27 @@ impl StateArgs {
     }
 }
 
+impl StateArgs {
+    /// The recordings in the state folder, oldest first: a run's id begins with its time.
+    pub(super) fn recordings(&self) -> Result<Vec<RecordingFile>, Failure> {
+        let Ok(members) = std::fs::read_dir(self.folder()?) else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for member in members.flatten() {
+            let Ok(files) = std::fs::read_dir(member.path()) else { continue };
+            for file in files.flatten() {
+                let name = file.file_name().to_string_lossy().into_owned();
+                let run = name.strip_prefix("decisions-").and_then(|rest| rest.strip_suffix(".jsonl"));
+                if let Some(run) = run.map(str::to_owned) {
+                    let member = member.file_name().to_string_lossy().into_owned();
+                    found.push(RecordingFile { run, member, path: file.path() });
+                }
+            }
+        }
+        found.sort_by(|a, b| a.run.cmp(&b.run));
+        Ok(found)
+    }
+}
+
 impl MemberState {
     pub(super) fn journal_path(&self) -> PathBuf {
         self.folder.join("journal")
@@ -65,6 +94,11 @@ impl MemberState {
 
     pub(super) fn record_file(&self, run: &str) -> PathBuf {
         self.folder.join(format!("run-{run}.json"))
+    }
+
+    /// What the run's plugins were asked and answered.
+    pub(super) fn recording_file(&self, run: &str) -> PathBuf {
+        self.folder.join(format!("decisions-{run}.jsonl"))
     }
 
     /// Opens the journal, whatever is in it.

@@ -17,6 +17,8 @@ pub enum Outcome {
     RolledBackOnRequest,
     /// The input cannot be used; nothing was changed.
     BadInput,
+    /// A plugin's test failed, or what a run asked of it came out otherwise when it was asked again. No run ends so.
+    Differs,
     /// A built-in check refused; the cluster is as it was.
     CheckRefused,
     /// A plugin refused; the cluster is as it was.
@@ -63,6 +65,7 @@ impl Outcome {
         match self {
             Self::Joined | Self::RolledBackOnRequest => 0,
             Self::BadInput => 2,
+            Self::Differs => 3,
             Self::CheckRefused => 10,
             Self::PluginRefused => 11,
             Self::PluginFailed => 12,
@@ -80,6 +83,7 @@ impl Outcome {
             Self::Joined => "joined",
             Self::RolledBackOnRequest => "rolled-back-on-request",
             Self::BadInput => "bad-input",
+            Self::Differs => "differs",
             Self::CheckRefused => "check-refused",
             Self::PluginRefused => "plugin-refused",
             Self::PluginFailed => "plugin-failed",

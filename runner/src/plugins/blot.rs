@@ -37,16 +37,35 @@ impl Blot {
         // The longest first: one form may be a part of another.
         forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         forms.dedup();
-        let new = Known { name: name.to_owned(), forms };
-        let mut known = self.known();
-        if !known.contains(&new) {
-            known.push(new);
-        }
+        self.add(Known { name: name.to_owned(), forms });
     }
 
     /// Another one that knows the same, and learns for itself.
     pub(super) fn copy(&self) -> Self {
         Self(Arc::new(Mutex::new(self.known().clone())))
+    }
+
+    /// Knows what the other knows, too.
+    pub(super) fn join(&self, other: &Self) {
+        if !Arc::ptr_eq(&self.0, &other.0) {
+            let theirs = other.known().clone();
+            theirs.into_iter().for_each(|known| self.add(known));
+        }
+    }
+
+    /// Whether a secret is in the bytes that this stands for.
+    pub(super) fn in_base64(&self, base64: &str) -> bool {
+        use base64::Engine as _;
+        let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(base64) else { return false };
+        let holds = |form: &String| bytes.windows(form.len().max(1)).any(|window| window == form.as_bytes());
+        self.known().iter().any(|known| known.forms.iter().any(holds))
+    }
+
+    fn add(&self, new: Known) {
+        let mut known = self.known();
+        if !known.contains(&new) {
+            known.push(new);
+        }
     }
 
     /// The text without the secrets: `[secret NAME]` stands in their place.

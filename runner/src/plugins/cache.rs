@@ -51,10 +51,22 @@ impl Cache {
         Ok(Self { folder })
     }
 
-    /// The compiled form of the component with this digest; none where there is none, or any doubt about it.
-    pub(super) fn get(&self, engine: &Engine, component: &[u8; 32]) -> Option<Component> {
-        let content = self.read(&file_name(engine, component)).ok()?;
-        deserialize(engine, verified(&content)?).ok()
+    /// The compiled form of the component with this digest; none where there is none.
+    ///
+    /// # Errors
+    ///
+    /// There is one, and there is a doubt about it: it must not be used.
+    pub(super) fn get(&self, engine: &Engine, component: &[u8; 32]) -> Result<Option<Component>, String> {
+        let content = match self.read(&file_name(engine, component)) {
+            Ok(content) => content,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) if e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+                return Err("it is a link".to_owned());
+            }
+            Err(e) => return Err(e.to_string()),
+        };
+        let code = verified(&content).ok_or("its content was changed: its digest is another one")?;
+        deserialize(engine, code).map(Some).map_err(|_| "wasmtime does not take it".to_owned())
     }
 
     /// Keeps a compiled component, in one step: nobody ever sees half a file.

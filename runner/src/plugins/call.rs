@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{Store, UpdateDeadline};
@@ -13,6 +14,7 @@ use super::engine::Engine;
 use super::fault;
 use super::limits::{Hit, Limits};
 use super::log::GuestLog;
+use super::record::{CallRecord, Exchange, Identity, Question, Recordable, Recorder};
 use super::state::{Ctx, Given};
 use super::text::MAX_TEXT;
 use super::wasi;
@@ -29,13 +31,30 @@ pub(super) struct Callee {
     pub(super) pre: InstancePre<Ctx>,
     pub(super) limits: Limits,
     pub(super) settings: Arc<str>,
-    pub(super) grants: Arc<Grants>,
+    pub(super) permission: Permission,
     pub(super) surroundings: Arc<dyn Surroundings>,
     pub(super) sink: Arc<dyn EventSink>,
     /// The secrets that it may come to know.
     pub(super) blot: Blot,
     /// What it takes for randomness, if it imports WASI: see [`wasi::random`].
     pub(super) wasi_random: Option<Vec<u8>>,
+    /// Who it is, for the record.
+    pub(super) identity: Arc<Identity>,
+    /// Who writes its calls down.
+    pub(super) recorder: Option<Arc<dyn Recorder>>,
+    /// The time that its calls see; none for that of the call.
+    pub(super) now: Option<Timestamp>,
+    /// What WASI's clocks show first, see [`wasi::Tape`].
+    pub(super) tape: Vec<u64>,
+}
+
+/// What a plugin may ask of the world.
+#[derive(Clone)]
+pub(super) enum Permission {
+    /// What these grants permit.
+    Granted(Arc<Grants>),
+    /// Anything: whoever answers decides.
+    Everything,
 }
 
 /// A fresh instance, to be called once.
@@ -49,6 +68,16 @@ pub(super) struct Guest<'a> {
 pub(super) struct Called<T> {
     pub(super) result: Result<T, Fault>,
     pub(super) usage: Usage,
+    pub(super) trace: Trace,
+}
+
+/// What happened in a call, for the record.
+#[derive(Default)]
+pub(super) struct Trace {
+    now: Timestamp,
+    asked: Vec<Exchange>,
+    wasi_clock: Vec<u64>,
+    blot: Blot,
 }
 
 impl Callee {
@@ -60,13 +89,13 @@ impl Callee {
         W: for<'a> FnOnce(Guest<'a>) -> BoxFuture<'a, wasmtime::Result<Result<T, String>>> + Send,
     {
         let started = Instant::now();
-        let now = clock::now();
+        let now = self.now.unwrap_or_else(clock::now);
         let limits = &self.limits;
         let blot = self.blot.copy();
         let log = GuestLog::new(&self.name, limits, self.sink.clone(), blot.clone());
         let (world, outputs) = match &self.wasi_random {
             Some(random) => {
-                let (world, outputs) = wasi::empty_world(random, now, limits, &log);
+                let (world, outputs) = wasi::empty_world(random, now, &self.tape, limits, &log);
                 (Some(world), Some(outputs))
             }
             None => (None, None),
@@ -84,8 +113,9 @@ impl Callee {
         let ended = timeout(limits.wall, Metered::new(guest, cpu.clone())).await;
         drop(ticking);
 
-        let written = outputs.map_or(0, |outputs| outputs.finish());
+        let (written, wasi_clock) = outputs.map_or((0, Vec::new()), |outputs| outputs.finish());
         log.finish();
+        let asked = std::mem::take(&mut store.data_mut().asked);
         let ctx = store.data();
         let result = match ended {
             Ok(Ok(Ok(value))) => Ok(value),
@@ -108,7 +138,35 @@ impl Callee {
             }
             Err((kind, message)) => Err(Fault { kind, message: blot.line(&message, MAX_TEXT), log: log.tail() }),
         };
-        Called { result, usage }
+        Called { result, usage, trace: Trace { now, asked, wasi_clock, blot } }
+    }
+
+    /// [`Self::call`], written down.
+    pub(super) async fn put<T, W>(&self, question: Question, work: W) -> Called<T>
+    where
+        T: Blotted + Recordable + Send,
+        W: for<'a> FnOnce(Guest<'a>) -> BoxFuture<'a, wasmtime::Result<Result<T, String>>> + Send,
+    {
+        let called = self.call(work).await;
+        if let Some(recorder) = &self.recorder {
+            recorder.call(self.record(&called, question));
+        }
+        called
+    }
+
+    /// The record of a call.
+    pub(super) fn record<T: Recordable>(&self, called: &Called<T>, question: Question) -> CallRecord {
+        let Called { result, usage, trace } = called;
+        CallRecord {
+            plugin: self.identity.clone(),
+            question,
+            now: trace.now,
+            asked: trace.asked.clone(),
+            wasi_clock: trace.wasi_clock.clone(),
+            result: result.as_ref().map(Recordable::answered).map_err(Clone::clone),
+            usage: *usage,
+            blot: trace.blot.clone(),
+        }
     }
 
     fn given(&self, log: &GuestLog, blot: &Blot) -> Given {
@@ -116,7 +174,7 @@ impl Callee {
             plugin: self.name.clone(),
             log: log.clone(),
             settings: self.settings.clone(),
-            grants: self.grants.clone(),
+            permission: self.permission.clone(),
             surroundings: self.surroundings.clone(),
             blot: blot.clone(),
         }

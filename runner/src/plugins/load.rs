@@ -9,10 +9,11 @@ use wasmtime::component::Component;
 use super::bindings::exports::runner::plugin::configuration;
 use super::blot::Blot;
 use super::cache::Cache;
-use super::call::Callee;
+use super::call::{Callee, Permission};
 use super::engine::Engine;
 use super::limits::Limits;
 use super::link::{self, Linked};
+use super::record::{Identity, Question, Recorder};
 use super::refusal::Refusal;
 use super::roles::{Exports, Role, configuration_role};
 use super::source::{self, Bytes, PluginSource};
@@ -66,6 +67,8 @@ pub(super) struct Compiled {
     pub(super) size: usize,
     /// Why its compiled code was not kept, where it was to be.
     pub(super) not_kept: Option<String>,
+    /// Why its compiled code was there and not used.
+    pub(super) mistrusted: Option<String>,
 }
 
 impl PluginConfig {
@@ -115,8 +118,12 @@ pub(super) fn compile(
         return Err(Refusal::NotPinned { found, pinned: pinned.to_owned() });
     }
     let engine = engine.wasmtime();
-    let mut not_kept = None;
-    let component = match cache.and_then(|cache| cache.get(engine, &digest)) {
+    let (mut not_kept, mut mistrusted) = (None, None);
+    let kept = cache.map_or(Ok(None), |cache| cache.get(engine, &digest));
+    let component = match kept.unwrap_or_else(|why| {
+        mistrusted = Some(why);
+        None
+    }) {
         Some(component) => component,
         None => {
             let component = Component::from_binary(engine, &bytes).map_err(|e| invalid(&e))?;
@@ -124,7 +131,7 @@ pub(super) fn compile(
             component
         }
     };
-    Ok(Compiled { surface: Surface::of(&component, engine), component, digest, size: bytes.len(), not_kept })
+    Ok(Compiled { surface: Surface::of(&component, engine), component, digest, size: bytes.len(), not_kept, mistrusted })
 }
 
 /// Links a compiled component and instantiates it once: the types of its roles are compared only then. Returns with it the names
@@ -154,12 +161,24 @@ pub(super) async fn link_and_instantiate(
             engine: engine.clone(),
             pre,
             limits: config.limits.clone(),
-            settings,
-            grants: Arc::new(config.grants.clone()),
+            settings: settings.clone(),
+            permission: Permission::Granted(Arc::new(config.grants.clone())),
             surroundings: surroundings.clone(),
             sink: sink.clone(),
             blot: Blot::default(),
             wasi_random: compiled.surface.wasi.then(|| wasi::random(&compiled.digest)),
+            identity: Arc::new(Identity {
+                name: config.name.clone(),
+                path: config.path.clone(),
+                digest: source::digest_text(&compiled.digest),
+                contract: compiled.surface.contract.map(|(major, minor, patch)| format!("{major}.{minor}.{patch}")),
+                settings,
+                grants: config.grants.clone(),
+                limits: config.limits.clone(),
+            }),
+            recorder: None,
+            now: None,
+            tape: Vec::new(),
         },
         failure_policy: config.failure_policy,
         mode: config.mode,
@@ -176,6 +195,7 @@ pub(super) async fn load(
     config: PluginConfig,
     surroundings: Arc<dyn Surroundings>,
     sink: Arc<dyn EventSink>,
+    recorder: Option<Arc<dyn Recorder>>,
 ) -> Result<Plugin, PolicyError> {
     let compiling = tokio::task::spawn_blocking({
         let (engine, cache) = (engine.clone(), cache.clone());
@@ -184,10 +204,11 @@ pub(super) async fn load(
     });
     let refuse = |refusal: Refusal| refusal.of(&config.name);
     let compiled = compiling.await.map_err(|e| refuse(Refusal::Internal(e.to_string())))?.map_err(refuse)?;
-    let (plugin, missing) =
+    let (mut plugin, missing) =
         link_and_instantiate(&engine, &compiled, &config, Granted::These(&config.grants), &surroundings, &sink)
             .await
             .map_err(refuse)?;
+    plugin.callee.recorder = recorder;
     let prepared = surroundings.prepare(&config.name, &config.grants).await;
     for (name, secret) in prepared.map_err(|refused| refuse(Refusal::GrantNotThere(refused.message)))? {
         plugin.callee.blot.learn(&name, &secret);
@@ -200,12 +221,13 @@ pub(super) async fn load(
         plugin: config.name.clone(),
         roles: compiled.surface.roles.iter().map(Role::to_string).collect(),
         digest: source::digest_text(&compiled.digest),
-        notes: notes(&compiled.surface, &config, &missing, not_kept),
+        notes: notes(&compiled, &config, &missing, not_kept),
     }));
     Ok(plugin)
 }
 
-fn notes(surface: &Surface, config: &PluginConfig, missing: &[String], not_kept: Option<&String>) -> Vec<String> {
+fn notes(compiled: &Compiled, config: &PluginConfig, missing: &[String], not_kept: Option<&String>) -> Vec<String> {
+    let surface = &compiled.surface;
     let mut notes = Vec::new();
     if !missing.is_empty() {
         notes.push(newer(missing));
@@ -219,6 +241,9 @@ fn notes(surface: &Surface, config: &PluginConfig, missing: &[String], not_kept:
     let asks = |c: &Capability| surface.imports.iter().any(|i| Interface::parse(i).is_some_and(|i| i.name == c.name()));
     for capability in Capability::ALL.into_iter().filter(|c| config.grants.has(*c) && !asks(c)) {
         notes.push(format!("is granted `{}` and does not ask for it", capability.name()));
+    }
+    if let Some(why) = &compiled.mistrusted {
+        notes.push(format!("the compiled code that was kept of it was not used, and it was compiled anew: {why}"));
     }
     if let Some(why) = not_kept {
         notes.push(format!("its compiled code is not kept, so it is compiled every time: {why}"));
@@ -243,7 +268,7 @@ async fn check_types(plugin: &Plugin) -> Result<(), Refusal> {
 }
 
 async fn check_settings(callee: &Callee, indices: configuration::GuestIndices) -> Result<(), Refusal> {
-    let called = callee.call(|guest| Box::pin(configuration_role::validate(guest, indices))).await;
+    let called = callee.put(Question::Settings, |guest| Box::pin(configuration_role::validate(guest, indices))).await;
     match called.result {
         Ok(problems) if problems.is_empty() => Ok(()),
         Ok(problems) => Err(Refusal::BadSettings(problems)),

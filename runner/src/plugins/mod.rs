@@ -8,9 +8,12 @@ pub use face::Face;
 pub use limits::Limits;
 pub use load::PluginConfig;
 pub use policy::Plugins;
+pub use record::{Answered, CallRecord, Exchange, Identity, Question, Recorder, Secrets, ToldEvent};
 pub use roles::Role;
+pub use roles::configuration_role::Problem;
 pub(crate) use source::MAX_SIZE;
-pub use source::{PluginSource, find};
+pub use source::{PluginSource, digest_of, find};
+pub use specimen::{Circumstances, Specimen};
 
 pub(crate) mod capabilities;
 
@@ -28,9 +31,11 @@ mod link;
 mod load;
 mod log;
 mod policy;
+mod record;
 mod refusal;
 mod roles;
 mod source;
+mod specimen;
 mod state;
 mod surface;
 #[cfg(test)]

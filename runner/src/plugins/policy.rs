@@ -10,9 +10,10 @@ use futures::future::{BoxFuture, Shared, join_all};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::cache::Cache;
-use super::call::Called;
+use super::call::{Called, Trace};
 use super::engine::Engine;
 use super::load::{self, Plugin, PluginConfig, default_failure_policy};
+use super::record::{Question, Recorder};
 use super::refusal::{self, Refusal};
 use super::roles::{Exports, Role, health_check_role, notifier_role, promotion_role};
 use crate::cluster::{MemberId, View};
@@ -67,8 +68,23 @@ impl Plugins {
         surroundings: Arc<dyn Surroundings>,
         sink: Arc<dyn EventSink>,
     ) -> Self {
+        Self::load_recorded(configs, cache_dir, surroundings, sink, None)
+    }
+
+    /// [`Self::load`], with every call told to `recorder`.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn load_recorded(
+        configs: Vec<PluginConfig>,
+        cache_dir: Option<PathBuf>,
+        surroundings: Arc<dyn Surroundings>,
+        sink: Arc<dyn EventSink>,
+        recorder: Option<Arc<dyn Recorder>>,
+    ) -> Self {
         let configured = configs.iter().map(|c| (c.name.clone(), c.failure_policy, c.mode)).collect();
-        let loading = AbortOnDropHandle::new(tokio::spawn(load_all(configs, cache_dir, surroundings, sink)));
+        let loading = AbortOnDropHandle::new(tokio::spawn(load_all(configs, cache_dir, surroundings, sink, recorder)));
         let loaded = loading.map(|ended| ended.unwrap_or_else(|e| Err(Refusal::Internal(e.to_string()).of("*"))));
         Self { configured, asked: Asked::Everybody, loaded: loaded.boxed().shared() }
     }
@@ -103,7 +119,7 @@ impl Plugins {
         let asked = having.map(|(plugin, indices)| {
             let call = AbortOnDropHandle::new(tokio::spawn(question(plugin.clone(), indices)));
             async move {
-                let Called { result, usage } = call.await.unwrap_or_else(|e| lost(&e.to_string()));
+                let Called { result, usage, .. } = call.await.unwrap_or_else(|e| lost(&e.to_string()));
                 Answer {
                     plugin: plugin.callee.name.to_string(),
                     result,
@@ -141,7 +157,8 @@ impl Policy for Plugins {
         let question = |plugin: Arc<Plugin>, role| {
             let (view, newcomer) = (view.clone(), newcomer.clone());
             let ask = async move {
-                plugin.callee.call(|guest| health_check_role::check(guest, role, view, newcomer).boxed()).await
+                let asked = Question::HealthCheck { view: view.clone(), newcomer: newcomer.clone() };
+                plugin.callee.put(asked, |guest| health_check_role::check(guest, role, view, newcomer).boxed()).await
             };
             ask.boxed()
         };
@@ -152,7 +169,11 @@ impl Policy for Plugins {
         let question = |plugin: Arc<Plugin>, role| {
             let (view, window) = (view.clone(), window.clone());
             let ask = async move {
-                plugin.callee.call(move |guest| promotion_role::evaluate(guest, role, view, candidate, window).boxed()).await
+                let asked = Question::Promotion { view: view.clone(), candidate, window: window.clone() };
+                plugin
+                    .callee
+                    .put(asked, move |guest| promotion_role::evaluate(guest, role, view, candidate, window).boxed())
+                    .await
             };
             ask.boxed()
         };
@@ -163,7 +184,8 @@ impl Policy for Plugins {
         let events = notifier_role::events(events);
         let question = |plugin: Arc<Plugin>, role| {
             let events = events.clone();
-            async move { plugin.callee.call(|guest| notifier_role::notify(guest, role, events).boxed()).await }.boxed()
+            let asked = Question::Notifier { events: events.clone() };
+            async move { plugin.callee.put(asked, |guest| notifier_role::notify(guest, role, events).boxed()).await }.boxed()
         };
         self.ask(Role::Notifier, |exports| exports.notifier.clone(), question).await
     }
@@ -172,7 +194,7 @@ impl Policy for Plugins {
 /// A call that could not even be made.
 fn lost<T>(why: &str) -> Called<T> {
     let fault = Fault { kind: FaultKind::Instantiate, message: format!("could not be called: {why}"), log: Vec::new() };
-    Called { result: Err(fault), usage: Usage::default() }
+    Called { result: Err(fault), usage: Usage::default(), trace: Trace::default() }
 }
 
 async fn load_all(
@@ -180,6 +202,7 @@ async fn load_all(
     cache_dir: Option<PathBuf>,
     surroundings: Arc<dyn Surroundings>,
     sink: Arc<dyn EventSink>,
+    recorder: Option<Arc<dyn Recorder>>,
 ) -> Loaded {
     if configs.is_empty() {
         return Ok(Arc::new([]));
@@ -204,6 +227,7 @@ async fn load_all(
             c,
             surroundings.clone(),
             sink.clone(),
+            recorder.clone(),
         )))
     });
     let (mut plugins, mut errors) = (Vec::new(), Vec::new());

@@ -53,6 +53,8 @@ pub(super) enum Refusal {
     BadSettings(Vec<Problem>),
     #[error("has settings that are not a JSON object")]
     SettingsNotAnObject,
+    #[error("has not the role {0}")]
+    LacksRole(&'static str),
     #[error("shares its name with another plugin")]
     SameName,
     #[error("could not be loaded: {0}")]
@@ -107,6 +109,7 @@ impl Refusal {
             }
             Self::BadSettings(_) => one("correct the plugin's settings"),
             Self::SettingsNotAnObject => one("write them as `{ \"name\": value, … }`"),
+            Self::LacksRole(_) => one("see its roles with `runner plugin inspect`"),
             Self::SameName => one("give each plugin a name of its own"),
             Self::Internal(_) => Vec::new(),
         }

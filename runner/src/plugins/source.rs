@@ -105,6 +105,16 @@ pub(super) fn read(path: &Path) -> Result<Bytes, Refusal> {
     Ok(Bytes { bytes, digest })
 }
 
+/// `sha256:…` of a component file.
+///
+/// # Errors
+///
+/// It cannot be read, or is no component.
+pub fn digest_of(path: &Path) -> Result<String, PolicyError> {
+    let name = PluginSource { path: path.to_owned(), name: None }.name();
+    read(path).map(|bytes| digest_text(&bytes.digest)).map_err(|refusal| refusal.of(&name))
+}
+
 /// `sha256:` and the digest in hex.
 pub(super) fn digest_text(digest: &[u8; 32]) -> String {
     digest.iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))

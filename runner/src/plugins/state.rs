@@ -7,8 +7,10 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::blot::Blot;
+use super::call::Permission;
 use super::limits::{Limits, Memory, Meter};
 use super::log::GuestLog;
+use super::record::Exchange;
 use crate::grants::Grants;
 use crate::surroundings::{self, Ask, Refused, Reply, Surroundings};
 
@@ -21,8 +23,10 @@ pub(super) struct Ctx {
     /// The plugin's name.
     plugin: Arc<str>,
     pub(super) settings: Arc<str>,
-    grants: Arc<Grants>,
+    permission: Permission,
     surroundings: Arc<dyn Surroundings>,
+    /// What it has asked, for the record.
+    pub(super) asked: Vec<Exchange>,
     /// The secrets that it was shown.
     pub(super) blot: Blot,
     /// The time of the call: one call sees one time.
@@ -38,7 +42,7 @@ pub(super) struct Given {
     pub(super) plugin: Arc<str>,
     pub(super) log: GuestLog,
     pub(super) settings: Arc<str>,
-    pub(super) grants: Arc<Grants>,
+    pub(super) permission: Permission,
     pub(super) surroundings: Arc<dyn Surroundings>,
     pub(super) blot: Blot,
 }
@@ -50,11 +54,26 @@ pub(super) fn millis(at: Timestamp) -> u64 {
 
 impl Ctx {
     pub(super) fn new(limits: &Limits, given: Given, now: Timestamp, wasi: Option<WasiCtx>) -> Self {
-        let Given { plugin, log, settings, grants, surroundings, blot } = given;
+        let Given { plugin, log, settings, permission, surroundings, blot } = given;
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         let (meter, memory) = (Meter::new(limits), Memory::new(limits));
-        Self { table, meter, memory, log, plugin, settings, grants, surroundings, blot, now, wasi, entered: false }
+        let asked = Vec::new();
+        Self {
+            table,
+            meter,
+            memory,
+            log,
+            plugin,
+            settings,
+            permission,
+            surroundings,
+            asked,
+            blot,
+            now,
+            wasi,
+            entered: false,
+        }
     }
 
     /// Counts one call into the host.
@@ -68,13 +87,24 @@ impl Ctx {
     pub(super) async fn ask(&mut self, ask: Ask, taken: usize) -> wasmtime::Result<Result<Reply, Refused>> {
         self.host_call()?;
         self.meter.take(taken)?;
-        Ok(match self.grants.permit(&ask) {
-            Ok(()) => {
-                let answer = self.surroundings.answer(&self.plugin, &self.grants, &ask);
-                surroundings::within(self.meter.left(), answer).await
-            }
-            Err(refused) => Err(refused),
-        })
+        // Written down before it is answered: a call that ends in between has asked all the same.
+        self.asked.push(Exchange::unanswered(&ask));
+        let room = self.meter.left();
+        let answer = match &self.permission {
+            Permission::Granted(grants) => match grants.permit(&ask) {
+                Ok(()) => surroundings::within(room, self.surroundings.answer(&self.plugin, grants, &ask)).await,
+                Err(refused) => Err(refused),
+            },
+            Permission::Everything => self.surroundings.answer(&self.plugin, &Grants::default(), &ask).await,
+        };
+        if let (Ask::Secret { name }, Ok(Reply::Secret(text))) = (&ask, &answer) {
+            // Not only when it is revealed: others may say it too, and what they say is written down.
+            self.blot.learn(name, text);
+        }
+        if let Some(last) = self.asked.last_mut() {
+            *last = Exchange::new(&ask, &answer);
+        }
+        Ok(answer)
     }
 
     /// Counts a text that is handed to the guest.

@@ -1,6 +1,7 @@
 //! The empty world of a guest that imports WASI 0.2 out of habit: no files, no sockets, no arguments, no environment. Clock and
 //! randomness come from the host, and what is written to stdout and stderr goes into the plugin's log.
 
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -34,13 +35,27 @@ const MAX_LINE: usize = 8 << 10;
 pub(super) struct Outputs {
     stdout: Output,
     stderr: Output,
+    tape: Arc<Mutex<Tape>>,
 }
 
+/// What the clocks showed in a call, so that they can show it again.
+#[derive(Default)]
+struct Tape {
+    /// What they show next, in nanoseconds since the call began; then they go by themselves.
+    next: VecDeque<u64>,
+    /// What they have shown.
+    shown: Vec<u64>,
+}
+
+/// So many looks at a clock are kept. A guest that starts looks a few times; one that waits by looking is not replayed beyond.
+const MAX_LOOKS: usize = 10_000;
+
 /// The call's own time, moved on by tokio's clock while the call lasts: a guest that sleeps sees that it has slept.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct CallClock {
     now: Timestamp,
     start: Instant,
+    tape: Arc<Mutex<Tape>>,
 }
 
 /// stdout or stderr: each line becomes a line of the plugin's log.
@@ -56,10 +71,17 @@ struct Output {
     line: Arc<Mutex<Vec<u8>>>,
 }
 
-/// An empty world for one call, with `random` for randomness.
-pub(super) fn empty_world(random: &[u8], now: Timestamp, limits: &Limits, log: &GuestLog) -> (WasiCtx, Outputs) {
-    let outputs = Outputs::new(limits, log);
-    let clock = CallClock { now, start: Instant::now() };
+/// An empty world for one call, with `random` for randomness. Its clocks show `shown` first, nanoseconds since the call began.
+pub(super) fn empty_world(
+    random: &[u8],
+    now: Timestamp,
+    shown: &[u64],
+    limits: &Limits,
+    log: &GuestLog,
+) -> (WasiCtx, Outputs) {
+    let tape = Arc::new(Mutex::new(Tape { next: shown.iter().copied().collect(), shown: Vec::new() }));
+    let outputs = Outputs::new(limits, log, tape.clone());
+    let clock = CallClock { now, start: Instant::now(), tape };
     let mut short = [0; 16];
     short.copy_from_slice(&random[..16]);
     let mut builder = WasiCtx::builder();
@@ -70,7 +92,7 @@ pub(super) fn empty_world(random: &[u8], now: Timestamp, limits: &Limits, log: &
         .insecure_random(Deterministic::new(random.to_vec()))
         .insecure_random_seed(u128::from_le_bytes(short))
         .max_random_size(MAX_RANDOM)
-        .wall_clock(clock)
+        .wall_clock(clock.clone())
         .monotonic_clock(clock)
         .allow_tcp(false)
         .allow_udp(false)
@@ -85,18 +107,33 @@ pub(super) fn random(seed: &[u8; 32]) -> Vec<u8> {
 }
 
 impl Outputs {
-    fn new(limits: &Limits, log: &GuestLog) -> Self {
+    fn new(limits: &Limits, log: &GuestLog, tape: Arc<Mutex<Tape>>) -> Self {
         let (line, written) = (Arc::default(), Arc::<AtomicU64>::default());
         let stdout = Output { level: "info", log: log.clone(), limit: limits.bytes, written: written.clone(), line };
         let stderr = Output { level: "warn", line: Arc::default(), ..stdout.clone() };
-        Self { stdout, stderr }
+        Self { stdout, stderr, tape }
     }
 
-    /// Logs what is left of unfinished lines and returns how many bytes were written in all.
-    pub(super) fn finish(&self) -> u64 {
+    /// Logs what is left of unfinished lines. Returns how many bytes were written in all, and what the clocks showed.
+    pub(super) fn finish(&self) -> (u64, Vec<u64>) {
         self.stdout.finish();
         self.stderr.finish();
-        self.stdout.written.load(Relaxed)
+        let shown = std::mem::take(&mut self.tape.lock().unwrap_or_else(PoisonError::into_inner).shown);
+        (self.stdout.written.load(Relaxed), shown)
+    }
+}
+
+impl CallClock {
+    /// Nanoseconds since the call began.
+    fn look(&self) -> u64 {
+        let mut tape = self.tape.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = self.start.elapsed().as_nanos() as u64;
+        // Where the tape ends it goes on from there, never back.
+        let shows = tape.next.pop_front().unwrap_or_else(|| tape.shown.last().map_or(live, |last| live.max(*last)));
+        if tape.shown.len() < MAX_LOOKS {
+            tape.shown.push(shows);
+        }
+        shows
     }
 }
 
@@ -131,7 +168,7 @@ impl HostWallClock for CallClock {
     }
 
     fn now(&self) -> Duration {
-        Duration::from_millis(self.now.as_millisecond().max(0) as u64) + self.start.elapsed()
+        Duration::from_millis(self.now.as_millisecond().max(0) as u64) + Duration::from_nanos(self.look())
     }
 }
 
@@ -142,7 +179,7 @@ impl HostMonotonicClock for CallClock {
 
     fn now(&self) -> u64 {
         // Not from zero: guests subtract from it.
-        1_000_000_000 + self.start.elapsed().as_nanos() as u64
+        1_000_000_000 + self.look()
     }
 }
 

@@ -164,7 +164,7 @@ impl ClusterFacts {
     /// # Errors
     ///
     /// An id that is none or is there twice, a leader that is no member, a problem that a silent member cannot report.
-    pub(super) fn view(&self, now: Timestamp) -> Result<View, String> {
+    pub(crate) fn view(&self, now: Timestamp) -> Result<View, String> {
         let healthy = self.healthy.iter().flat_map(|Healthy { version, count }| {
             (1..=*count).map(|n| MemberFacts { name: format!("cp-{n}"), version: version.clone(), ..MemberFacts::default() })
         });

@@ -27,11 +27,11 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use serde_saphyr::Spanned;
 
 use super::cluster::ClusterFacts;
 use super::expect::Expect;
 use super::facts::{NewcomerFacts, SamplesFacts};
+use super::host_calls::{AskPattern, ReplyForm};
 use super::short::text_or_map;
 use crate::grants::Grants;
 use crate::plugins::Role;
@@ -89,16 +89,52 @@ pub struct Scenario {
 pub struct HostCall {
     /// The question by its name, as in `fsync: { directory: /var/lib/etcd }`. What is left out may be anything; `*` in a text
     /// stands for any characters; `json` in the place of an HTTP body is compared as JSON.
-    pub ask: Spanned<Value>,
-    /// The answer by its kind, as in `http: { status: 200, json: { ok: true } }` or `latency: { … }`.
+    pub ask: AskPattern,
+    /// The answer by its kind, as in `http: { status: 200, json: { ok: true } }` or `latency: { p99Us: 9000 }`. What is left out
+    /// is filled with what is usual.
     #[serde(default)]
-    pub reply: Option<Spanned<Value>>,
+    pub reply: Option<ReplyForm>,
     /// A refusal in the place of an answer.
     #[serde(default)]
     pub refused: Option<Refused>,
     /// How often it is asked; any number of times (also never) with 0.
     #[serde(default = "once")]
     pub times: u32,
+}
+
+impl Scenario {
+    /// What no type can say.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let Expect { verdict, findings, told, error, fault, problems, refused, log: _ } = &self.expect;
+        let ends = [
+            verdict.is_some(),
+            findings.is_some(),
+            told.is_some(),
+            error.is_some(),
+            fault.is_some(),
+            problems.is_some(),
+            refused.is_some(),
+        ];
+        if ends.iter().filter(|end| **end).count() != 1 {
+            let all = "`verdict`, `findings`, `told`, `error`, `fault`, `problems`, `refused`";
+            return Err(format!("`expect` must have exactly one of {all}"));
+        }
+        if *told == Some(false) {
+            return Err("`told: false`: expect the `error` or the `fault` instead".to_owned());
+        }
+        for (n, call) in self.host_calls.iter().enumerate() {
+            match (&call.reply, &call.refused) {
+                (Some(reply), None) if reply.kind() == call.ask.reply() => {}
+                (Some(reply), None) => {
+                    let (given, fits) = (reply.kind(), call.ask.reply());
+                    return Err(format!("hostCalls[{n}]: `{given}` does not answer {}; `{fits}` does", call.ask));
+                }
+                (None, Some(_)) => {}
+                _ => return Err(format!("hostCalls[{n}]: it needs either a `reply` or a `refused`")),
+            }
+        }
+        Ok(())
+    }
 }
 
 fn now() -> Timestamp {

@@ -29,7 +29,8 @@ pub fn parse(text: &str, file: &str) -> Result<Vec<Scenario>, String> {
         return Err(format!("{file} is larger than 4 MiB, which no scenario file is"));
     }
     let options = Options { with_snippet: false, ..Options::default() };
-    let found: Vec<Scenario> = serde_saphyr::from_multiple_with_options(text, options).map_err(|e| explain(&e, file))?;
+    let found: Vec<Scenario> =
+        serde_saphyr::from_multiple_with_options(text, options).map_err(|e| explain(&e, text, file))?;
     if found.is_empty() {
         return Err(format!("{file} holds no scenario"));
     }
@@ -37,17 +38,34 @@ pub fn parse(text: &str, file: &str) -> Result<Vec<Scenario>, String> {
         if found[..n].iter().any(|other| other.name == scenario.name) {
             return Err(format!("{file}: two scenarios are named {:?}", scenario.name));
         }
+        scenario.check().map_err(|what| format!("{file}: scenario {:?}: {what}", scenario.name))?;
     }
     Ok(found)
 }
 
-fn explain(error: &serde_saphyr::Error, file: &str) -> String {
-    let place = error.location().map(|at| format!(":{}:{}", at.line(), at.column())).unwrap_or_default();
+fn explain(error: &serde_saphyr::Error, source: &str, file: &str) -> String {
+    let place = error.location().map(|at| (at.line(), at.column())).or_else(|| place_of_key(&error.to_string(), source));
+    let place = place.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
     let text = match error.without_snippet() {
         serde_saphyr::Error::Message { msg, .. } => msg.clone(),
         other => other.to_string(),
     };
     format!("{file}{place}: {}", nearest(&text).unwrap_or(text))
+}
+
+/// Where an unknown key stands; serde does not say. None where it stands in several places.
+fn place_of_key(text: &str, source: &str) -> Option<(u64, u64)> {
+    let key = text.split_once("unknown field `")?.1.split('`').next()?;
+    let mut places = source.lines().zip(1..).flat_map(|(line, number)| {
+        let starts = line.match_indices(key).map(move |(at, _)| (line, at, number));
+        starts.filter(|(line, at, _)| {
+            let (before, after) = (&line[..*at], &line[at + key.len()..]);
+            after.trim_start().starts_with(':') && before.ends_with(|c: char| " {,-".contains(c)) | before.is_empty()
+        })
+    });
+    let (line, at, number) = places.next()?;
+    let column = line[..at].chars().count() as u64 + 1;
+    places.next().is_none().then_some((number, column))
 }
 
 /// serde's message about an unknown key, with the nearest known one in the place of all.
@@ -103,14 +121,28 @@ mod tests {
 
     #[test]
     fn mistakes_are_named_with_their_place() {
-        insta::assert_snapshot!(wrong("name: a\nexpects: {}\n"), @"");
-        insta::assert_snapshot!(wrong("name: a\ncluster:\n  members:\n    - nam: x\nexpect: {}\n"), @"");
-        insta::assert_snapshot!(wrong("name: a\ncluster: three\nexpect: {}\n"), @"");
-        insta::assert_snapshot!(wrong("name: a\nexpect: {verdict: aprove}\n"), @"");
-        insta::assert_snapshot!(wrong("name: a\nsamples: {lags: [1]}\nexpect: {verdict: wait}\n"), @"");
-        insta::assert_snapshot!(wrong("name: a\nexpect: {findings: [{sevrity: error}]}\n"), @"");
-        insta::assert_snapshot!(wrong("name: a\nexpect: {fault: crash}\n"), @"");
-        insta::assert_snapshot!(wrong("name: [a\n"), @"");
-        insta::assert_snapshot!(wrong("# nothing\n"), @"");
+        insta::assert_snapshot!(wrong("name: a\nexpects: {}\n"), @"s.yaml:2:1: there is no `expects` here; did you mean `expect`?");
+        let nam = wrong("name: a\ncluster:\n  members:\n    - nam: x\nexpect: {}\n");
+        insta::assert_snapshot!(nam, @"s.yaml:4:7: there is no `nam` here; did you mean `name`?");
+        assert!(wrong("name: a\ncluster: three\nexpect: {}\n").contains("`three` is not of the form `3.5.16 x 3`"));
+        assert!(wrong("name: a\nexpect: {verdict: aprove}\n").contains("`aprove` is no verdict"));
+        assert!(wrong("name: a\nsamples: {lags: [1]}\nexpect: {verdict: wait}\n").contains("did you mean `lag`?"));
+        assert!(wrong("name: a\nexpect: {findings: [{sevrity: error}]}\n").contains("did you mean `severity`?"));
+        assert!(wrong("name: a\nexpect: {fault: crash}\n").contains("there is no `crash` here"));
+        assert!(wrong("name: [a\n").starts_with("s.yaml:"));
+        insta::assert_snapshot!(wrong("# nothing\n"), @"s.yaml holds no scenario");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        let two = "name: a\nexpect: {told: true}\n---\nname: a\nexpect: {told: true}\n";
+        insta::assert_snapshot!(wrong(two), @r#"s.yaml: two scenarios are named "a""#);
+        assert!(wrong("name: a\nexpect: {log: [x]}\n").contains("must have exactly one of"));
+        assert!(wrong("name: a\nexpect: {told: true, error: x}\n").contains("must have exactly one of"));
+        let call = |call: &str| wrong(&format!("name: a\nhostCalls: [{{{call}}}]\nexpect: {{told: true}}\n"));
+        assert!(call("ask: memory").contains("needs either a `reply` or a `refused`"));
+        assert!(call("ask: memory, reply: {mtu: 5}").contains("`mtu` does not answer memory {}; `space` does"));
+        assert!(call("ask: memroy, reply: {mtu: 5}").contains("did you mean `memory`?"));
+        assert!(call("ask: {fsync: {dir: /x}}, reply: {mtu: 5}").contains("there is no `dir` here"));
     }
 }

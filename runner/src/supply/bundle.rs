@@ -22,8 +22,8 @@ use crate::text::one_line;
 /// Largest policy.
 pub const MAX_POLICY: u64 = 4 << 20;
 
-/// Largest archive: more than any store that was seen.
-const MAX_ARCHIVE: u64 = 4 << 30;
+/// Largest archive, packed and unpacked: it is held in memory, and fifty Python plugins are less.
+const MAX_ARCHIVE: u64 = 1 << 30;
 
 const POLICY: &str = "policy.yaml";
 
@@ -144,7 +144,10 @@ fn candidate(
 ) -> Result<Candidate, SupplyError> {
     let part = |name: &str| parts.get(name).ok_or_else(|| bad(format!("{name}, of {}, is missing", entry.name)));
     let component = part(&component_file(&entry.digest))?;
-    check::component(entry, component)?;
+    match Digest::of(component) {
+        found if found == entry.digest => check::component(entry, component)?,
+        found => return Err(bad(format!("the component of {} in it was changed: it is {found}", entry.name))),
+    }
     let kept = match &entry.signer {
         Some(signer) => {
             let bytes = part(&signature_file(&signer.signature))?;
@@ -176,6 +179,7 @@ fn unpack(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, String> {
     let unreadable = |e: std::io::Error| format!("it cannot be unpacked: {}", one_line(&e.to_string(), 200));
     let mut archive = Archive::new(GzDecoder::new(bytes));
     let mut parts: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let mut whole = 0;
     let mut allowed = BTreeMap::from([(lock::FILE.to_owned(), lock::MAX_SIZE)]);
     // Raw: no header may say something about the next one's name or size.
     for file in archive.entries().map_err(unreadable)?.raw(true) {
@@ -194,6 +198,10 @@ fn unpack(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, String> {
         (&mut file).take(limit + 1).read_to_end(&mut content).map_err(unreadable)?;
         if content.len() as u64 != size {
             return Err(format!("{shown} in it is cut off"));
+        }
+        whole += size;
+        if whole > MAX_ARCHIVE {
+            return Err("it is too large once it is unpacked".to_owned());
         }
         if parts.contains_key(&name) {
             return Err(format!("it has {shown} twice"));

@@ -78,7 +78,32 @@ mod tests {
             Entry { digest: Digest::of(b"other"), contract: "0.1.2".into(), size: 2_000_000, signer: None, ..old.clone() };
         new.imports = vec!["runner:plugin/http@0.1.2".into(), "runner:plugin/clock@0.1.2".into()];
         assert!(Difference { old: &old, new: &old }.is_empty());
-        insta::assert_snapshot!(Difference { old: &old, new: &new }, @"");
-        insta::assert_snapshot!(Difference { old: &old, new: &Entry { size: 10, ..old.clone() } }, @"");
+        insta::assert_snapshot!(Difference { old: &old, new: &new }, @r"
+        steady
+          source    oci://r.example/steady:1.0
+          manifest  sha256:05b3abf2579a5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f
+        - digest    sha256:6985ca1f4daa5a584a28eae043a239cb96689af1337ea13afb63e00c2bf512fa
+        + digest    sha256:d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa
+        - size      9 B
+        + size      1.9 MiB
+        - contract  0.1.1
+        + contract  0.1.2
+        - signed by sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683
+        + signed by nobody
+        - imports   runner:plugin/facts@0.1.1
+        + imports   runner:plugin/http@0.1.2: it wants to send HTTP requests (to the hosts that you grant)
+        + imports   runner:plugin/clock@0.1.2
+        ");
+        insta::assert_snapshot!(Difference { old: &old, new: &Entry { size: 10, ..old.clone() } }, @r"
+        steady
+          source    oci://r.example/steady:1.0
+          manifest  sha256:05b3abf2579a5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f
+          digest    sha256:6985ca1f4daa5a584a28eae043a239cb96689af1337ea13afb63e00c2bf512fa
+        - size      9 B
+        + size      10 B
+          contract  0.1.1
+          signed by sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683
+          imports   the same 1
+        ");
     }
 }

@@ -36,6 +36,9 @@ pub fn read(path: &Path, limit: u64, what: &str) -> Result<Vec<u8>, SupplyError>
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), SupplyError> {
     let failed = |reason: String| SupplyError::File { doing: "cannot write", path: path.to_owned(), reason };
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(failed("its folder is not there".to_owned()));
+    }
     let draft = tempfile::NamedTempFile::new_in(folder).map_err(|e| failed(e.to_string()))?;
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     std::fs::write(draft.path(), bytes)

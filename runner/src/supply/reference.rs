@@ -67,9 +67,10 @@ impl fmt::Display for Source {
 }
 
 impl Reference {
-    /// `host/repository`, as signatures name it.
+    /// `host/repository`, as signatures name it: docker's own registry has a longer name there.
     pub fn name(&self) -> String {
-        format!("{}/{}", self.host, self.repository)
+        let host = if self.host == "docker.io" { "index.docker.io" } else { &self.host };
+        format!("{host}/{}", self.repository)
     }
 
     /// The last part of the repository: what a plugin is called where nobody names it.

@@ -2,5 +2,6 @@
 
 mod exhaustive;
 mod joins;
+mod policies;
 mod random;
 mod world;

@@ -1,5 +1,6 @@
 //! One simulated world with a run in it: start it, kill it, go on, undo, and judge what is left.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use runner::cluster::simulated::{Builder, By, Faults, Incident, Moment, Mutation
 use runner::cluster::{MemberId, View};
 use runner::event::{Event, EventKind, EventSink};
 use runner::pipeline::{
-    Answer, Conclusion, DataDir, FailurePolicy, Finding, Gate, Interrupt, JoinPlan, Journal, Newcomer, Operation, Outcome,
-    Parts, Policy, PolicyError, Sample, StaleLearner, Timeouts, Verdict, execute,
+    Answer, Conclusion, DataDir, FailurePolicy, Fault, Finding, Gate, Interrupt, JoinPlan, Journal, Newcomer,
+    OnApprovalTimeout, Operation, Outcome, Parts, Policy, PolicyError, Sample, StaleLearner, Timeouts, Verdict, Waiver,
+    execute,
 };
 
 /// The etcd versions that are simulated.
@@ -24,6 +26,7 @@ pub(crate) struct World {
     journal: Arc<Mutex<Vec<u8>>>,
     events: Arc<Events>,
     verdicts: Arc<Verdicts>,
+    monitors: Option<Arc<Verdicts>>,
     plan: JoinPlan,
 }
 
@@ -36,6 +39,13 @@ pub(crate) struct Events(Mutex<Vec<Event>>);
 pub(crate) struct Verdicts {
     pub(crate) findings: Mutex<Vec<Finding>>,
     pub(crate) promotion: Mutex<Vec<Verdict>>,
+    pub(crate) waivers: Mutex<Vec<Waiver>>,
+    /// Fails instead of answering.
+    pub(crate) fault: Mutex<Option<Fault>>,
+    /// How long every answer takes.
+    pub(crate) takes: Mutex<Duration>,
+    /// How many questions were put to the promotion criterion.
+    pub(crate) asked: AtomicUsize,
 }
 
 impl World {
@@ -52,7 +62,7 @@ impl World {
             stale_learner: StaleLearner::Wait,
             on_approval_timeout: OnApprovalTimeout::Undo,
         };
-        Self { simulation, journal: Arc::default(), events: Arc::default(), verdicts: Arc::default(), plan }
+        Self { simulation, journal: Arc::default(), events: Arc::default(), verdicts: Arc::default(), monitors: None, plan }
     }
 
     /// A cluster of this version and size, with these faults.
@@ -66,6 +76,11 @@ impl World {
 
     pub(crate) fn verdicts(&self) -> &Verdicts {
         &self.verdicts
+    }
+
+    /// Plugins in monitor mode, beside the others.
+    pub(crate) fn monitors(&mut self) -> &Verdicts {
+        self.monitors.get_or_insert_default()
     }
 
     pub(crate) fn events(&self) -> Vec<Event> {
@@ -204,28 +219,39 @@ impl Policy for Verdicts {
     }
 
     async fn check(&self, _view: &Arc<View>, _newcomer: &Newcomer) -> Vec<Answer<Vec<Finding>>> {
-        vec![answer(self.findings.lock().unwrap().clone())]
+        self.think().await;
+        vec![self.answer(self.findings.lock().unwrap().clone())]
     }
 
     async fn evaluate(&self, view: &Arc<View>, candidate: MemberId, window: &Arc<[Sample]>) -> Vec<Answer<Verdict>> {
         assert!(view.get(candidate).is_some() && !window.is_empty());
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.think().await;
         let mut verdicts = self.promotion.lock().unwrap();
-        vec![answer(if verdicts.is_empty() { Verdict::Approve } else { verdicts.remove(0) })]
+        vec![self.answer(if verdicts.is_empty() { Verdict::Approve } else { verdicts.remove(0) })]
     }
 
     async fn notify(&self, events: &[Event]) -> Vec<Answer<()>> {
         assert!(matches!(events.last().map(|e| &e.kind), Some(EventKind::RunFinished { .. })));
-        vec![answer(())]
+        vec![self.answer(())]
     }
 }
 
-fn answer<T>(value: T) -> Answer<T> {
-    Answer {
-        plugin: "test".to_owned(),
-        result: Ok(value),
-        failure_policy: FailurePolicy::Fail,
-        waivers: Vec::new().into(),
-        usage: Default::default(),
+impl Verdicts {
+    async fn think(&self) {
+        let takes = *self.takes.lock().unwrap();
+        tokio::time::sleep(takes).await;
+    }
+
+    fn answer<T>(&self, value: T) -> Answer<T> {
+        let fault = self.fault.lock().unwrap().clone();
+        Answer {
+            plugin: "test".to_owned(),
+            result: fault.map_or(Ok(value), Err),
+            failure_policy: FailurePolicy::Fail,
+            waivers: self.waivers.lock().unwrap().clone().into(),
+            usage: Default::default(),
+        }
     }
 }
 

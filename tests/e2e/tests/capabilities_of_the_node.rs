@@ -8,7 +8,7 @@ use runner::cluster::View;
 use runner::event::{Event, EventSink};
 use runner::grants::{Grants, KubernetesGrant, ProbesGrant};
 use runner::pipeline::{Finding, Newcomer, Policy, PolicyError};
-use runner::plugins::{Limits, PluginConfig, Plugins};
+use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins};
 use runner::surroundings::{Live, Site};
 use runner_harness::{KubeApi, Scratch, guest, write_ca, write_member};
 use serde_json::{Value, json};
@@ -35,14 +35,9 @@ fn view() -> Arc<View> {
 
 /// The guest with these grants and questions, over what there is here.
 fn prober(grants: Grants, questions: &Value, live: Live) -> Plugins {
-    let config = PluginConfig {
-        path: guest("prober"),
-        name: "prober".into(),
-        settings: json!({ "ask": questions }),
-        failure_policy: None,
-        limits: Limits { cpu: SOON, wall: SOON, ..Limits::default() },
-        grants,
-    };
+    let source = PluginSource { path: guest("prober"), name: None };
+    let limits = Limits { cpu: SOON, wall: SOON, ..Limits::default() };
+    let config = PluginConfig { settings: json!({ "ask": questions }), limits, grants, ..PluginConfig::new(source) };
     Plugins::load(vec![config], None, Arc::new(live), Arc::new(Nobody))
 }
 

@@ -7,6 +7,7 @@ mod bench;
 mod bindings;
 mod context;
 mod demo;
+mod go_tests;
 mod guests;
 mod lint;
 mod lock;

@@ -2,11 +2,13 @@
 
 use anyhow::Result;
 
-use crate::{context::Context, guests, process, say, setup};
+use crate::{bindings, context::Context, go_tests, guests, process, say, setup};
 
 /// Sets up, builds, and runs `cargo test`: the whole workspace, unless `arguments` name packages.
 pub(crate) fn run(context: &Context, arguments: &[String]) -> Result<()> {
     setup::everything(context)?.require_all()?;
+    bindings::check(context)?;
+    go_tests::run(context)?;
     guests::everything(context)?;
     // One red test program is no reason not to hear of the others.
     let mut cargo = context.cargo(&["test", "--no-fail-fast"]);

@@ -17,8 +17,8 @@ import (
 type Problem struct{ Path, Message string }
 
 // Into reads a JSON object into the struct (or map) that target points to. Fields that the object does not name keep their
-// values. Names are those of encoding/json, but exact; unknown ones are problems.
-func Into(text string, target any) []Problem {
+// values. Names are those of encoding/json, but exact; unknown ones are problems, unless others know them.
+func Into(text string, target any, others ...string) []Problem {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
 	var tree any
@@ -31,12 +31,27 @@ func Into(text string, target any) []Problem {
 	if _, ok := tree.(map[string]any); !ok {
 		return []Problem{{"", "expected a JSON object, not " + shown(tree)}}
 	}
-	var r reader
+	r := reader{others: others}
 	r.read("", tree, reflect.ValueOf(target).Elem())
 	return r.problems
 }
 
-type reader struct{ problems []Problem }
+type reader struct {
+	problems []Problem
+	others   []string
+}
+
+// Names are the names that a struct reads.
+func Names(t reflect.Type) (names []string) {
+	if t.Kind() == reflect.Struct {
+		for _, field := range reflect.VisibleFields(t) {
+			if name := nameOf(field); name != "" {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
 
 func (r *reader) wrong(path, format string, args ...any) {
 	r.problems = append(r.problems, Problem{path, fmt.Sprintf(format, args...)})
@@ -135,19 +150,21 @@ func (r *reader) own(path string, tree any, into reflect.Value) bool {
 
 func (r *reader) structure(path string, object map[string]any, into reflect.Value) {
 	fields := map[string][]int{}
-	var names []string
 	for _, field := range reflect.VisibleFields(into.Type()) {
 		if name := nameOf(field); name != "" {
 			fields[name] = field.Index
-			names = append(names, name)
 		}
+	}
+	known := Names(into.Type())
+	if path == "" && len(r.others) > 0 {
+		known = r.others
 	}
 	for _, name := range sorted(object) {
 		inner := join(path, name)
 		if index, ok := fields[name]; ok {
 			r.read(inner, object[name], into.FieldByIndex(index))
-		} else {
-			r.wrong(inner, "unknown setting, expected one of %s", strings.Join(names, ", "))
+		} else if !slices.Contains(known, name) {
+			r.wrong(inner, "unknown setting, expected one of %s", strings.Join(known, ", "))
 		}
 	}
 }

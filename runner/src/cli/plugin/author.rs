@@ -67,7 +67,7 @@ pub(super) fn new(args: New, frame: &Frame) -> Ended {
         Output::Text => {
             frame.printer.say(&format!("{} in {dir}:", project.name));
             files.iter().for_each(|file| frame.printer.say(&format!("  {}", file.display())));
-            frame.printer.say(&format!("next: cd {dir} && runner plugin build && runner plugin test"));
+            frame.printer.say(&format!("next: cd {dir} && runner plugin build && runner plugin test ."));
         }
         Output::Json => {
             let shown = serde_json::json!({ "folder": project.dir, "files": files });

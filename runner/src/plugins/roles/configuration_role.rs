@@ -1,16 +1,18 @@
 //! `configuration`: can the plugin work with its settings?
 
+use serde::{Deserialize, Serialize};
+
 use crate::plugins::bindings::exports::runner::plugin::configuration::GuestIndices;
 use crate::plugins::call::Guest;
 use crate::plugins::limits::Hit;
 
 /// One thing that is wrong with the settings.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::plugins) struct Problem {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
     /// Path into the settings; empty for the whole.
-    pub(in crate::plugins) path: String,
+    pub path: String,
     /// What is wrong, and what would be right.
-    pub(in crate::plugins) message: String,
+    pub message: String,
 }
 
 /// Asks for every problem of the plugin's settings.

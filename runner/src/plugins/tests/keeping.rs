@@ -33,12 +33,12 @@ fn what_was_kept_is_found_again_in_private_files() {
     let (files, engine) = (Files::new(), Engine::new().unwrap());
     let folder = files.path().join("a/b");
     let (cache, file) = filled(&engine, &folder);
-    assert!(cache.get(engine.wasmtime(), &DIGEST).is_some());
-    assert!(cache.get(engine.wasmtime(), &[8; 32]).is_none());
+    assert!(cache.get(engine.wasmtime(), &DIGEST).unwrap().is_some());
+    assert!(cache.get(engine.wasmtime(), &[8; 32]).unwrap().is_none());
     assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
     // Another engine, another key.
     let other = wasmtime::Engine::default();
-    assert!(cache.get(&other, &DIGEST).is_none());
+    assert!(cache.get(&other, &DIGEST).unwrap().is_none());
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn damaged_and_foreign_files_are_not_used() {
     let folder = files.path().join("cache");
     let (cache, file) = filled(&engine, &folder);
     let whole = fs::read(&file).unwrap();
-    let usable = || cache.get(engine.wasmtime(), &DIGEST).is_some();
+    let usable = || cache.get(engine.wasmtime(), &DIGEST).is_ok_and(|kept| kept.is_some());
 
     let mut damaged = whole.clone();
     *damaged.last_mut().unwrap() ^= 1;
@@ -110,4 +110,25 @@ async fn plugins_work_with_and_without_a_usable_folder() {
     }
     assert_eq!(fs::read_dir(&cache).unwrap().count(), 1);
     assert_eq!(fs::read_dir(&open).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn compiled_code_that_was_tampered_with_is_refused_aloud_and_made_anew() {
+    let (files, folder) = (Files::new(), Files::new());
+    let cache = folder.path().join("cache");
+    let load = async || {
+        let seen = Arc::new(Seen::default());
+        let config = vec![files.component("p", &plain("(call $ok)"))];
+        let plugins = Plugins::load(config, Some(cache.clone()), Arc::new(Nothing), seen.clone());
+        notify(&plugins).await.remove(0).0.unwrap();
+        seen.notes().join("\n")
+    };
+    assert_eq!(load().await, "");
+    let file = fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
+    let whole = fs::read(&file).unwrap();
+    let mut altered = whole.clone();
+    *altered.last_mut().unwrap() ^= 1;
+    fs::write(&file, altered).unwrap();
+    assert!(load().await.contains("was not used, and it was compiled anew: its content was changed"));
+    assert_eq!((load().await, fs::read(&file).unwrap()), (String::new(), whole));
 }

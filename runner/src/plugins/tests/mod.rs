@@ -10,6 +10,7 @@ use crate::event::{Event, EventKind, EventSink, Usage};
 use crate::pipeline::{Answer, Fault, FaultKind, Policy, PolicyError};
 use crate::surroundings::Nothing;
 
+mod again;
 mod calls;
 mod keeping;
 mod loading;

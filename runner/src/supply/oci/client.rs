@@ -117,7 +117,7 @@ impl Registry {
             self.authorization = Some(self.authorize(&answer, what).await?);
             answer = self.send_once(ask, true).await?;
         }
-        if ask.method == Method::GET {
+        if matches!(ask.method, Method::GET | Method::HEAD) {
             answer = self.follow(ask, answer).await?;
         }
         match answer.status() {
@@ -157,8 +157,7 @@ impl Registry {
         if !matches!(ask.method, Method::GET | Method::HEAD) {
             request = request.body(ask.body.clone());
         }
-        let host = ask.url.host_str().unwrap_or(&self.host);
-        request.send().await.map_err(|e| unreachable(host, e))
+        request.send().await.map_err(|e| unreachable(&place(&ask.url), e))
     }
 
     /// Follows redirects. Another host than the registry gets no credentials, and TLS is not given up.
@@ -265,6 +264,12 @@ impl Registry {
     fn denied(&self, what: &str, why: &str) -> SupplyError {
         SupplyError::Denied { host: self.host.clone(), what: what.to_owned(), why: why.to_owned() }
     }
+}
+
+/// Host and port of a URL, and nothing else of it.
+pub(super) fn place(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// What became of a request that got no answer. URLs are left out: they may hold signatures.

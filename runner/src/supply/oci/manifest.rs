@@ -51,7 +51,7 @@ pub(in crate::supply) struct Descriptor {
 #[serde(rename_all = "camelCase")]
 pub(super) struct WasmConfig {
     created: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     author: Option<String>,
     architecture: String,
     os: String,
@@ -64,7 +64,7 @@ pub(super) struct WasmConfig {
 struct WasmComponent {
     exports: Vec<String>,
     imports: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     target: Option<String>,
 }
 
@@ -212,8 +212,8 @@ pub(super) mod tests {
     #[test]
     fn the_layout_is_the_published_one() {
         let config = WasmConfig::of(&face(), &Digest::of(b"x"), "2024-09-25T12:00:00Z".into()).to_bytes();
-        insta::assert_snapshot!(String::from_utf8(config.clone()).unwrap(), @"");
-        insta::assert_snapshot!(manifest_of(b"x"), @"");
+        insta::assert_snapshot!(String::from_utf8(config.clone()).unwrap(), @r#"{"created":"2024-09-25T12:00:00Z","architecture":"wasm","os":"wasip2","layerDigests":["sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"],"component":{"exports":["runner:plugin/promotion@0.1.1"],"imports":["runner:plugin/facts@0.1.1"]}}"#);
+        insta::assert_snapshot!(manifest_of(b"x"), @r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.wasm.config.v0+json","digest":"sha256:1a33d2c3ab2f2e02af0e97c4193cb1eb3ad0c390f989b88450c20beb6e55ca64","size":259},"layers":[{"mediaType":"application/wasm","digest":"sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881","size":1,"annotations":{"org.opencontainers.image.title":"a.wasm"}}]}"#);
         WasmConfig::check(&config, &Digest::of(b"x")).unwrap();
         assert!(WasmConfig::check(&config, &Digest::of(b"y")).unwrap_err().contains("another component"));
         assert!(WasmConfig::check(b"{}", &Digest::of(b"x")).unwrap_err().contains("missing field"));

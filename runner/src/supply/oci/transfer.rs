@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::Response;
 
-use super::client::unreachable;
+use super::client::{place, unreachable};
 use crate::report::human::bytes_of;
 use crate::supply::{Digest, SupplyError, Talk};
 
@@ -23,7 +23,7 @@ pub(super) async fn body(
     if whole > limit {
         return Err(too_large(whole));
     }
-    let host = answer.url().host_str().unwrap_or_default().to_owned();
+    let host = place(answer.url());
     let (mut content, mut said) = (Vec::with_capacity(whole as usize), Instant::now());
     while let Some(piece) = answer.chunk().await.map_err(|e| unreachable(&host, e))? {
         let size = content.len() as u64 + piece.len() as u64;

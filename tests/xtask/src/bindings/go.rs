@@ -1,8 +1,13 @@
 //! Go: `wit-bindgen-go`'s output as packages of the SDK's module, on the SDK's own run-time packages.
 
-use std::path::Path;
+use std::{
+    io::Write as _,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use wit_bindgen_core::{Files, wit_parser::Resolve};
 use wit_bindgen_go::{Format, Opts};
 
@@ -72,7 +77,7 @@ pub(super) fn generate(root: &Path) -> Result<Generated> {
                 guarded.add(found);
             }
             // The facts come with every role's world, and are the same everywhere.
-            let bytes = text.into_bytes();
+            let bytes = gofmt(&text)?;
             if generated.insert(Path::new(FOLDER).join(&name), bytes.clone()).is_some_and(|other| other != bytes) {
                 bail!("{name} is not the same in all worlds");
             }
@@ -87,7 +92,7 @@ fn generate_world(root: &Path, world: &str) -> Result<Vec<(String, String)>> {
     resolve.push_path(root.join("wit")).context("failed to read the contract")?;
     let package = resolve.push_str("worlds.wit", WORLDS)?;
     let world = resolve.select_world(&[package], Some(world))?;
-    let opts = Opts { pkg_name: Some(format!("{INTERNAL}/wit")), format: Format::True, ..Opts::default() };
+    let opts = Opts { pkg_name: Some(format!("{INTERNAL}/wit")), format: Format::False, ..Opts::default() };
     let mut files = Files::default();
     opts.build().generate(&mut resolve, world, &mut files)?;
     files.iter().map(|(name, text)| Ok((name.to_owned(), String::from_utf8(text.to_vec())?))).collect()
@@ -136,6 +141,21 @@ fn guard(text: &str, guarded: &mut Guarded) -> String {
         };
     }
     format!("//go:build wasm\n\n{code}")
+}
+
+/// What `gofmt` makes of it. Generated text is a few ten KiB, which a pipe's other end may take its time to read.
+fn gofmt(text: &str) -> Result<Vec<u8>> {
+    let mut child =
+        Command::new("gofmt").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("failed to start gofmt")?;
+    let mut input = child.stdin.take().context("gofmt has an input")?;
+    let output = thread::scope(|scope| {
+        let writing = scope.spawn(move || input.write_all(text.as_bytes()));
+        let output = child.wait_with_output();
+        writing.join().map_err(|_| anyhow!("writing to gofmt panicked"))??;
+        anyhow::Ok(output?)
+    })?;
+    ensure!(output.status.success(), "gofmt refuses what was generated");
+    Ok(output.stdout)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! The worked examples: each project `plugins/examples/<name>/` becomes `<name>.wasm`, built as its author would build it, by
-//! `runner plugin build` itself. Go's project needs Go, which not every machine has; the others' tools come from the set-up.
+//! `runner plugin build` itself; and so does `tests/guests/go/<name>/`, as `go-<name>.wasm`. Go's project needs Go, which not every machine has; the others' tools come from the set-up.
 
 use std::{
     env,
@@ -28,11 +28,13 @@ const INPUTS: [&str; 7] = [
 /// Builds those that are there and have changed. The runner is built first where there is anything to do.
 pub(super) fn build(context: &Context) -> Result<()> {
     let mut runner = None;
-    for folder in entries(&context.source("plugins/examples")) {
+    let examples = entries(&context.source("plugins/examples")).into_iter().map(|folder| (stem(&folder), folder));
+    let guests =
+        entries(&context.source("tests/guests/go")).into_iter().map(|folder| (format!("go-{}", stem(&folder)), folder));
+    for (name, folder) in examples.chain(guests) {
         if !folder.join("runner-plugin.toml").is_file() {
             continue;
         }
-        let name = stem(&folder);
         if name.starts_with("go-") && process::on_path("go").is_none() {
             say::line(&format!("guest {name} is NOT built; fix: install Go 1.24 or newer"));
             crate::scratch::remove(&component(context, &name))?;

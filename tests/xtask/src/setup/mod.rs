@@ -10,6 +10,7 @@ mod etcd_go;
 pub(crate) mod node;
 pub(crate) mod protoc;
 pub(crate) mod python;
+mod registry;
 pub(crate) mod wasm_target;
 
 use std::{process::Command, thread, time::Duration};
@@ -114,10 +115,13 @@ pub(crate) fn everything(context: &Context) -> Result<Outcome> {
         // rustup locks nothing: its two steps go one after the other.
         let rust = scope.spawn(|| [wasm_target::guest_target(context), wasm_target::wasi_target(context)]);
         let servers = etcd::obtain_all(context)?;
+        // After etcd's packages: both read the lists of the same release.
+        let registry = registry::obtain(context);
         let died = |_| anyhow!("a set-up step panicked");
         let mut items = vec![protoc_item(context)];
         items.extend(rust.join().map_err(died)?);
         items.extend(servers);
+        items.push(registry);
         items.push(node.join().map_err(died)?);
         items.push(python.join().map_err(died)?);
         crates.join().map_err(died)?;

@@ -9,8 +9,8 @@
 package wit_exports
 
 import (
-	witRuntime "runner.dev/plugin/internal/runtime"
 	export_runner_plugin_configuration "runner.dev/plugin/internal/roles/configuration"
+	witRuntime "runner.dev/plugin/internal/runtime"
 	"runtime"
 	"unsafe"
 )

@@ -9,9 +9,9 @@
 package wit_exports
 
 import (
+	export_runner_plugin_health_check "runner.dev/plugin/internal/roles/healthcheck"
 	witRuntime "runner.dev/plugin/internal/runtime"
 	witTypes "runner.dev/plugin/internal/types"
-	export_runner_plugin_health_check "runner.dev/plugin/internal/roles/healthcheck"
 	"runner.dev/plugin/internal/wit/runner_plugin_facts"
 	"runtime"
 	"unsafe"

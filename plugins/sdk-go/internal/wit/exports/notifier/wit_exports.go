@@ -9,9 +9,9 @@
 package wit_exports
 
 import (
+	export_runner_plugin_notifier "runner.dev/plugin/internal/roles/notifier"
 	witRuntime "runner.dev/plugin/internal/runtime"
 	witTypes "runner.dev/plugin/internal/types"
-	export_runner_plugin_notifier "runner.dev/plugin/internal/roles/notifier"
 	"runner.dev/plugin/internal/wit/runner_plugin_notifier"
 	"runtime"
 	"unsafe"

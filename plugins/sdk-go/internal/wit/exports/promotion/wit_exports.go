@@ -9,9 +9,9 @@
 package wit_exports
 
 import (
+	export_runner_plugin_promotion "runner.dev/plugin/internal/roles/promotion"
 	witRuntime "runner.dev/plugin/internal/runtime"
 	witTypes "runner.dev/plugin/internal/types"
-	export_runner_plugin_promotion "runner.dev/plugin/internal/roles/promotion"
 	"runner.dev/plugin/internal/wit/runner_plugin_facts"
 	"runner.dev/plugin/internal/wit/runner_plugin_promotion"
 	"runtime"

@@ -1,0 +1,7 @@
+module example.org/stress
+
+go 1.24
+
+require runner.dev/plugin v0.0.0
+
+replace runner.dev/plugin => ./.runner/sdk-go
