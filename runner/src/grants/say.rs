@@ -108,7 +108,19 @@ mod tests {
             "secrets": { "token": { "file": "/etc/runner/token" }, "url": { "env": "HOOK" } },
         }))
         .unwrap();
-        insta::assert_snapshot!(grants.sentences().join("\n"), @"");
+        insta::assert_snapshot!(grants.sentences().join("\n"), @r#"
+        take random bytes
+        send GET or POST to a.example, *.b.example or 10.0.0.1 by https:// and http:// at port 443 or 8080, also where they are in 10.0.0.0/8, trusting the CAs in /etc/ca.crt
+        read every Node (v1)
+        read the ConfigMap freeze in ops (v1)
+        time synced writes in /var/lib/etcd
+        see this node's memory
+        time connections to, compare clocks with and see the certificates of etcd's members
+        ask etcd's members for their status
+        read etcd's keys under /registry/leases/
+        know the secret "token", from the file /etc/runner/token
+        know the secret "url", from the environment variable HOOK
+        "#);
         assert_eq!(Grants::default().sentences(), Vec::<String>::new());
     }
 }

@@ -40,6 +40,11 @@ impl Blot {
         self.add(Known { name: name.to_owned(), forms });
     }
 
+    /// Another one that knows the same, and learns for itself.
+    pub(super) fn copy(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.known().clone())))
+    }
+
     /// Knows what the other knows, too.
     pub(super) fn join(&self, other: &Self) {
         if !Arc::ptr_eq(&self.0, &other.0) {
@@ -52,9 +57,8 @@ impl Blot {
     pub(super) fn in_base64(&self, base64: &str) -> bool {
         use base64::Engine as _;
         let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(base64) else { return false };
-        let known = self.known();
         let holds = |form: &String| bytes.windows(form.len().max(1)).any(|window| window == form.as_bytes());
-        known.iter().any(|known| known.forms.iter().any(holds))
+        self.known().iter().any(|known| known.forms.iter().any(holds))
     }
 
     fn add(&self, new: Known) {
@@ -62,11 +66,6 @@ impl Blot {
         if !known.contains(&new) {
             known.push(new);
         }
-    }
-
-    /// Another one that knows the same, and learns for itself.
-    pub(super) fn copy(&self) -> Self {
-        Self(Arc::new(Mutex::new(self.known().clone())))
     }
 
     /// The text without the secrets: `[secret NAME]` stands in their place.

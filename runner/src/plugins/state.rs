@@ -89,12 +89,10 @@ impl Ctx {
         self.meter.take(taken)?;
         // Written down before it is answered: a call that ends in between has asked all the same.
         self.asked.push(Exchange::unanswered(&ask));
+        let room = self.meter.left();
         let answer = match &self.permission {
             Permission::Granted(grants) => match grants.permit(&ask) {
-                Ok(()) => {
-                    let answer = self.surroundings.answer(&self.plugin, grants, &ask);
-                    surroundings::within(self.meter.left(), answer).await
-                }
+                Ok(()) => surroundings::within(room, self.surroundings.answer(&self.plugin, grants, &ask)).await,
                 Err(refused) => Err(refused),
             },
             Permission::Everything => self.surroundings.answer(&self.plugin, &Grants::default(), &ask).await,

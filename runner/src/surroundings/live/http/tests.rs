@@ -418,7 +418,7 @@ async fn tls_trusts_whom_the_grant_names_for_the_name_that_was_asked() {
     let (tls, ca) = certificate(dir.path());
     let server = Server::start(ok("in TLS"), Some(tls)).await;
     let port = server.port;
-    let http = names(&[("a.example", &["127.0.0.1"]), ("b.example", &["127.0.0.1"])]);
+    let http = names(&[("a.example", &["127.0.0.1"]), ("a.example.", &["127.0.0.1"]), ("b.example", &["127.0.0.1"])]);
     let mut grants = local(&["a.example", "b.example"], &[port]);
     let url = |host: &str| request("GET", &format!("https://{host}:{port}/"));
 
