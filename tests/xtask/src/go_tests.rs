@@ -22,7 +22,8 @@ pub(crate) fn run(context: &Context) -> Result<()> {
         let scratch = Scratch::new(&context.tools, "go-test")?;
         for project in ["plugins/examples/go-caught-up", "tests/guests/go/stress"] {
             let folder = context.source(project);
-            let text = fs::read_to_string(folder.join("go.mod")).with_context(|| format!("failed to read {project}/go.mod"))?;
+            let text =
+                fs::read_to_string(folder.join("go.mod")).with_context(|| format!("failed to read {project}/go.mod"))?;
             let modfile = scratch.path().join("go.mod");
             fs::write(&modfile, text.replace(BESIDE, &sdk.to_string_lossy()))?;
             let modfile = format!("-modfile={}", modfile.display());
