@@ -4,7 +4,6 @@ trap would lose it), and the window of samples becomes a sequence.
 Everything is imported here, at the top: a component has no files, so what is not imported when it is built is not there.
 """
 
-import traceback
 from collections.abc import Sequence
 
 from componentize_py_types import Err
@@ -77,9 +76,17 @@ def text(error):
         value = error.value
         kind, message = getattr(value, "kind", None), getattr(value, "message", None)
         return f"{kind}: {message}" if kind is not None and message is not None else str(value)
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename.rsplit('/', 1)[-1]}, line {frames[-1].lineno})" if frames else ""
-    return f"{error!r}{place}"
+    places = _places(error)
+    return f"{error!r} ({places[-1]})" if places else repr(error)
+
+
+def _places(error):
+    """Where it was raised, outermost first. The module `traceback` would open the source files, and there are none."""
+    places, step = [], error.__traceback__
+    while step is not None:
+        places.append(f"{step.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}, line {step.tb_lineno}")
+        step = step.tb_next
+    return places
 
 
 def guarded(work):
@@ -89,7 +96,7 @@ def guarded(work):
     except Err as error:
         raise Err(text(error)) from error
     except BaseException as error:
-        logging.log(logging.Level.DEBUG, "".join(traceback.format_exception(error)).strip())
+        logging.log(logging.Level.DEBUG, f"{error!r} at {' > '.join(_places(error))}")
         raise Err(text(error)) from error
 
 

@@ -47,7 +47,7 @@ fn is_free(project: &Project) -> Result<(), Trouble> {
 }
 
 /// The files of a new project, as path and text.
-pub(super) fn files_of(project: &Project) -> Result<Vec<(String, String)>, Trouble> {
+fn files_of(project: &Project) -> Result<Vec<(String, String)>, Trouble> {
     if files::TEMPLATES.iter().all(|(path, _)| !path.starts_with(&format!("{}/", project.language))) {
         return Err(Trouble::new(format!("there is no template for {} yet", project.language.title())));
     }

@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::{
     Ended, Frame, Output, plugin_add, plugin_bundle, plugin_list, plugin_pull, plugin_push, plugin_remove, plugin_replay,
-    plugin_test, plugin_unbundle, plugin_update, plugin_verify,
+    plugin_test, plugin_unbundle, plugin_update, plugin_verify, policy_args,
 };
 use crate::pipeline::Outcome;
 use crate::plugins;
@@ -23,6 +23,9 @@ pub(super) enum Command {
     Inspect {
         /// The plugin, a `.wasm` component
         file: PathBuf,
+        /// A policy file: say also what it grants this plugin
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
     },
     /// Fetch a plugin, verify it, say what it asks for, and accept it: it is locked as it is
     Add(plugin_add::Args),
@@ -52,7 +55,7 @@ pub(super) async fn run(command: Command, frame: &Frame) -> Ended {
     match command {
         Command::New(args) => author::new(args, frame),
         Command::Build(args) => author::build(&args, frame),
-        Command::Inspect { file } => inspect(&file, frame),
+        Command::Inspect { file, policy } => inspect(&file, policy.as_deref(), frame),
         Command::Add(args) => plugin_add::run(args, frame).await,
         Command::List(args) => plugin_list::run(args, frame),
         Command::Verify(args) => plugin_verify::run(args, frame),
@@ -67,8 +70,11 @@ pub(super) async fn run(command: Command, frame: &Frame) -> Ended {
     }
 }
 
-fn inspect(file: &Path, frame: &Frame) -> Ended {
-    let description = plugins::inspect(file)?;
+fn inspect(file: &Path, policy: Option<&Path>, frame: &Frame) -> Ended {
+    let mut description = plugins::inspect(file)?;
+    if let Some(policy) = policy {
+        description = description.with_grants(&policy_args::granted(policy, file)?);
+    }
     let shown = match frame.global.output {
         Output::Text => description.to_string(),
         Output::Json => serde_json::to_string_pretty(&description).unwrap_or_default(),

@@ -223,11 +223,17 @@ fn matters(event: &notify::Event, root: &Path) -> bool {
         EventKind::Modify(kind) => !matches!(kind, ModifyKind::Metadata(_)),
         _ => false,
     };
-    written && event.paths.iter().any(|path| !built(path, root))
+    written && event.paths.iter().any(|path| watched(path, root))
 }
 
-fn built(path: &Path, root: &Path) -> bool {
-    let Ok(inside) = path.strip_prefix(root) else { return false };
+/// Whether this is a scenario, the component, or a source of the project: not what else lies beside them.
+fn watched(path: &Path, root: &Path) -> bool {
+    let scenario = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
+    path == root || path.strip_prefix(root).map_or(scenario, |inside| !built(inside))
+}
+
+/// Whether a path inside of a project is written by its build, or by an editor for itself.
+fn built(inside: &Path) -> bool {
     let name = |part: std::path::Component<'_>| part.as_os_str().to_string_lossy().into_owned();
     // A project of one's own may lie in a folder named `build`: only what is inside counts.
     inside.components().map(name).any(|name| {
@@ -262,5 +268,6 @@ mod tests {
         }
         assert!(!matters(&event(EventKind::Access(AccessKind::Any), "/home/p/build/mine/src/main.go"), root));
         assert!(matters(&event(modified, "/x/p.wasm"), Path::new("/x/p.wasm")), "the component itself");
+        assert!(!matters(&event(modified, "/x/test.log"), Path::new("/x/p.wasm")), "what lies beside it");
     }
 }

@@ -21,6 +21,23 @@ pub(super) fn plugins(file: &PolicyFile, store: Option<&Store>) -> Result<Vec<Ch
     Ok(chosen)
 }
 
+/// What a policy grants the plugin in this file.
+pub(super) fn granted(policy: &Path, component: &Path) -> Result<Grants, Failure> {
+    let file = PolicyFile::read(&absolute(policy.to_owned())).map_err(mistaken)?;
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| absolute(path.to_owned()));
+    let of_file = |plugin: &&policy::Plugin| real(&file.folder().join(&plugin.source.0)) == real(component);
+    let of_folder = |plugin: &&policy::Plugin| {
+        let folder = real(&file.folder().join(&plugin.source.0));
+        folder.is_dir() && real(component).parent() == Some(&folder)
+    };
+    let plugins = &file.policy.spec.plugins;
+    let plugin = plugins.iter().find(of_file).or_else(|| plugins.iter().find(of_folder)).ok_or_else(|| {
+        let text = format!("{} has no plugin whose source is {}", policy.display(), component.display());
+        bad_input(text).hint("what nobody has put into the policy is granted nothing")
+    })?;
+    Ok(from_folder(plugin.grants.clone(), file.folder()))
+}
+
 /// A mistake in a policy, as a command fails with it.
 pub(super) fn mistaken(mistake: Mistake) -> Failure {
     let failure = bad_input(mistake.to_string());
@@ -108,7 +125,11 @@ fn waiver(given: &policy::Waiver) -> Waiver {
 
 /// The same grants, with paths that count from the policy's folder: the run may be resumed from another one.
 fn from_folder(mut grants: Grants, folder: &Path) -> Grants {
+    // A grant covers what begins like it, so its folder has to be told without `..`.
+    let given = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let folder = given.canonicalize().unwrap_or_else(|_| given.to_owned());
     let place = |path: &mut PathBuf| *path = absolute(folder.join(&*path));
+    grants.http.iter_mut().filter_map(|grant| grant.ca_file.as_mut()).for_each(place);
     for source in grants.secrets.values_mut() {
         if let SecretSource::File(path) = source {
             place(path);

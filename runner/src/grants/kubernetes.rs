@@ -4,7 +4,7 @@
 //! `kind: Secret`, and even then `secrets` is the better way: there the text is blotted out of whatever the plugin says.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::surroundings::{Ask, Refused};
 
@@ -15,14 +15,16 @@ use crate::surroundings::{Ask, Refused};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KubernetesGrant {
     /// As in a manifest: `v1`, `apps/v1`.
+    #[serde(deserialize_with = "of_api_version")]
     pub api_version: String,
     /// As in a manifest: `Node`, `ConfigMap`.
+    #[serde(deserialize_with = "of_kind")]
     pub kind: String,
     /// Namespaces; none for kinds without one. `*` stands for all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "of_namespaces")]
     pub namespaces: Vec<String>,
     /// Names; any where none is given. A list is refused where names are given.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "of_names")]
     pub names: Vec<String>,
 }
 
@@ -78,25 +80,10 @@ impl<'a> Wish<'a> {
 
     /// Refuses names that could be another path of the API, before they become part of one.
     fn make_sense(&self) -> Result<(), Refused> {
-        let check = |good: bool, what: &str, text: &str| match good {
-            true => Ok(()),
-            false => Err(Refused::invalid(format!("{text:?} is not {what}"))),
-        };
-        let version = |text: &str| label(text, 63);
-        let good = match self.api_version.split_once('/') {
-            Some((group, number)) => group.split('.').all(|part| label(part, 63)) && version(number),
-            None => version(self.api_version),
-        };
-        check(good, "an apiVersion, like `v1` or `apps/v1`", self.api_version)?;
-        let letters = self.kind.bytes().all(|b| b.is_ascii_alphanumeric()) && (1..=63).contains(&self.kind.len());
-        check(letters, "a kind, like `Node`", self.kind)?;
-        if let Some(namespace) = self.namespace {
-            check(label(namespace, 63), "a namespace's name", namespace)?;
-        }
-        if let Some(name) = self.name {
-            check(object_name(name), "an object's name", name)?;
-        }
-        Ok(())
+        api_version(self.api_version)?;
+        kind(self.kind)?;
+        self.namespace.map_or(Ok(()), namespace)?;
+        self.name.map_or(Ok(()), object_name)
     }
 
     fn denied(&self, grants: &[KubernetesGrant]) -> Refused {
@@ -142,10 +129,70 @@ fn label(text: &str, most: usize) -> bool {
     (1..=most).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
 }
 
+/// Refuses a text that is not what it has to be.
+fn check(good: bool, text: &str, what: &str) -> Result<(), Refused> {
+    if good { Ok(()) } else { Err(Refused::invalid(format!("{text:?} is not {what}"))) }
+}
+
+fn api_version(text: &str) -> Result<(), Refused> {
+    let good = match text.split_once('/') {
+        Some((group, version)) => group.split('.').all(|part| label(part, 63)) && label(version, 63),
+        None => label(text, 63),
+    };
+    check(good, text, "an apiVersion, like `v1` or `apps/v1`")
+}
+
+fn kind(text: &str) -> Result<(), Refused> {
+    let good = text.bytes().all(|b| b.is_ascii_alphanumeric()) && (1..=63).contains(&text.len());
+    check(good, text, "a kind, like `Node`; each is granted by itself")
+}
+
+fn namespace(text: &str) -> Result<(), Refused> {
+    check(label(text, 63), text, "a namespace's name")
+}
+
 /// What the API takes as a name in a path, in its narrowest usual reading; roles have colons in theirs.
-fn object_name(text: &str) -> bool {
+fn object_name(text: &str) -> Result<(), Refused> {
     let usual = |b: u8| b.is_ascii_alphanumeric() || b"-._:@~+".contains(&b);
-    (1..=253).contains(&text.len()) && text.bytes().all(usual) && text != "." && text != ".."
+    let good = (1..=253).contains(&text.len()) && text.bytes().all(usual) && text != "." && text != "..";
+    check(good, text, "an object's name")
+}
+
+/// Refuses a place that could be another path of the API.
+pub(crate) fn sensible_place(in_namespace: &str, name: &str) -> Result<(), Refused> {
+    namespace(in_namespace).and_then(|()| object_name(name))
+}
+
+/// A text that an operator wrote, refused where it could never be of use.
+fn one<'de, D: Deserializer<'de>>(deserializer: D, check: fn(&str) -> Result<(), Refused>) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    check(&text).map_err(|refused| serde::de::Error::custom(refused.message))?;
+    Ok(text)
+}
+
+fn many<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    check: fn(&str) -> Result<(), Refused>,
+) -> Result<Vec<String>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    texts.iter().try_for_each(|text| check(text)).map_err(|refused| serde::de::Error::custom(refused.message))?;
+    Ok(texts)
+}
+
+fn of_api_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    one(deserializer, api_version)
+}
+
+fn of_kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    one(deserializer, kind)
+}
+
+fn of_namespaces<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    many(deserializer, |text| if text == "*" { Ok(()) } else { namespace(text) })
+}
+
+fn of_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    many(deserializer, object_name)
 }
 
 fn sensible_selector(text: &str) -> Result<(), Refused> {
@@ -193,7 +240,7 @@ mod tests {
         Ask::KubernetesList { api_version: api_version.into(), kind: kind.into(), namespace, selector: None }
     }
 
-    fn kind(ask: &Ask) -> String {
+    fn outcome(ask: &Ask) -> String {
         permit(&grants(), ask).map_or_else(|refused| refused.kind, |()| "granted".into())
     }
 
@@ -208,7 +255,7 @@ mod tests {
             list("apps/v1", "Deployment", None),
             list("v1", "Pod", Some("kube-system")),
         ] {
-            assert_eq!(kind(&ask), "granted", "{ask:?}");
+            assert_eq!(outcome(&ask), "granted", "{ask:?}");
         }
     }
 
@@ -227,7 +274,7 @@ mod tests {
             list("v1", "Pod", None),
             get("v1", "Node", Some("kube-system"), "cp-1"),
         ] {
-            assert_eq!(kind(&ask), "denied", "{ask:?}");
+            assert_eq!(outcome(&ask), "denied", "{ask:?}");
         }
     }
 
@@ -245,7 +292,7 @@ mod tests {
             get("apps/../api/v1", "Deployment", Some("a"), "x"),
             get("v1", "Node/x", None, "x"),
         ] {
-            assert_eq!(kind(&ask), "invalid", "{ask:?}");
+            assert_eq!(outcome(&ask), "invalid", "{ask:?}");
         }
         let ask = Ask::KubernetesList {
             api_version: "v1".into(),
@@ -253,7 +300,24 @@ mod tests {
             namespace: None,
             selector: Some("a=b&limit=1".into()),
         };
-        assert_eq!(kind(&ask), "invalid");
+        assert_eq!(outcome(&ask), "invalid");
+    }
+
+    #[test]
+    fn a_grant_that_could_never_be_used_is_refused_when_it_is_read() {
+        let read = |json: &str| serde_json::from_str::<KubernetesGrant>(json).map_err(|e| e.to_string());
+        assert!(
+            read(r#"{"apiVersion":"apps/v1","kind":"Deployment","namespaces":["*"],"names":["etcd-operator"]}"#).is_ok()
+        );
+        for (json, why) in [
+            (r#"{"apiVersion":"v1","kind":"*"}"#, "\"*\" is not a kind"),
+            (r#"{"apiVersion":"core/v1/x","kind":"Node"}"#, "is not an apiVersion"),
+            (r#"{"apiVersion":"v1","kind":"Pod","namespaces":["kube-*"]}"#, "is not a namespace's name"),
+            (r#"{"apiVersion":"v1","kind":"Pod","names":["a/b"]}"#, "is not an object's name"),
+        ] {
+            let error = read(json).expect_err(json);
+            assert!(error.contains(why), "{json}: {error}");
+        }
     }
 
     #[test]

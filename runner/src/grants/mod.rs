@@ -13,16 +13,17 @@ use crate::surroundings::{Ask, Refused};
 pub use etcd::EtcdGrant;
 pub use http::HttpGrant;
 pub use kubernetes::KubernetesGrant;
-pub(crate) use kubernetes::permit_scope;
+pub(crate) use kubernetes::{permit_scope, sensible_place};
 pub use probes::ProbesGrant;
 pub use secrets::SecretSource;
 pub(crate) use target::Target;
 
 mod etcd;
-mod http;
+pub(crate) mod http;
 mod kubernetes;
 mod paths;
 mod probes;
+mod say;
 mod secrets;
 mod target;
 
@@ -93,6 +94,30 @@ impl Capability {
             Self::Probes => "measure this node's disk, clock, memory and network (on the paths and targets that you grant)",
             Self::Etcd => "read from etcd (members' status, and keys under the prefixes that you grant)",
             Self::Secrets => "read secrets (those that you name for it)",
+        }
+    }
+
+    /// What it gives a plugin, in a few words.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Random => "random bytes",
+            Self::Http => "outgoing HTTP requests",
+            Self::Kubernetes => "reads from the Kubernetes API",
+            Self::Probes => "measurements on this node",
+            Self::Etcd => "reads from etcd",
+            Self::Secrets => "named secrets",
+        }
+    }
+
+    /// How its grant is written in a policy file, as an example.
+    pub fn example(self) -> &'static str {
+        match self {
+            Self::Random => "true",
+            Self::Http => "[{ hosts: [hooks.example.com], methods: [POST] }]",
+            Self::Kubernetes => "[{ apiVersion: v1, kind: ConfigMap, namespaces: [kube-system] }]",
+            Self::Probes => "{ fsync: [/var/lib/etcd], members: true }",
+            Self::Etcd => "{ status: true, prefixes: [/registry/leases/] }",
+            Self::Secrets => "{ token: { file: /etc/runner/token } }",
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use serde::{Deserialize as _, Deserializer};
+
 use crate::surroundings::Refused;
 
 /// The granted path that covers this one, the closest of several.
@@ -30,6 +32,20 @@ fn plain(path: &str) -> Result<(), Refused> {
         return bad("goes through `.` or `..`");
     }
     Ok(())
+}
+
+/// An operator's paths, refused where they could never cover anything.
+pub(super) fn granted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
+    let paths = Vec::<PathBuf>::deserialize(deserializer)?;
+    for path in &paths {
+        if path.as_os_str().is_empty() {
+            return Err(serde::de::Error::custom("an empty path; `/` stands for everything"));
+        }
+        if path.components().any(|part| part == Component::ParentDir) {
+            return Err(serde::de::Error::custom(format!("{path:?} goes through `..`; give the path as it is")));
+        }
+    }
+    Ok(paths)
 }
 
 fn is_plain(path: &Path) -> bool {

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::paths::covering;
+use super::paths::{covering, granted};
 use super::target::Target;
 use crate::surroundings::{Ask, Refused};
 
@@ -15,10 +15,10 @@ use crate::surroundings::{Ask, Refused};
 pub struct ProbesGrant {
     /// Directories in which (and below which) writes may be timed, by their absolute paths. A link below one leads no further than
     /// that directory.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "granted")]
     pub fsync: Vec<PathBuf>,
     /// Paths whose file system's space may be read, and what is below them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "granted")]
     pub disk_space: Vec<PathBuf>,
     /// This node's main memory.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -27,11 +27,20 @@ pub struct ProbesGrant {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub members: bool,
     /// The same for further targets: `host:port`, each just as plugins name it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "targets")]
     pub targets: Vec<String>,
     /// PEM files whose certificates may be looked at, or directories of them. Nothing else in them is ever shown: no key.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "granted")]
     pub certificates: Vec<PathBuf>,
+}
+
+/// An operator's targets, refused where they could never name anything.
+fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let targets = Vec::<String>::deserialize(deserializer)?;
+    match targets.iter().find(|target| Target::parse(&format!("http://{target}")).is_err()) {
+        Some(bad) => Err(serde::de::Error::custom(format!("{bad:?} is not a target; write it like \"10.0.0.1:2379\""))),
+        None => Ok(targets),
+    }
 }
 
 /// How many writes may be timed at once: what a disk that is far too slow for etcd (10 ms each) does in the time of one call.
@@ -167,6 +176,24 @@ mod tests {
             assert_eq!(ask(url), "denied", "{url}");
         }
         assert_eq!(ask("https://cp-1:2379@evil.example:443"), "invalid");
+    }
+
+    #[test]
+    fn a_grant_that_could_never_be_used_is_refused_when_it_is_read() {
+        let read = |json: &str| serde_json::from_str::<ProbesGrant>(json).map_err(|e| e.to_string());
+        let good = r#"{"fsync":["/var/lib/etcd"],"certificates":["pki"],"targets":["cp-1:2379","[fd00::1]:2380"]}"#;
+        assert!(read(good).is_ok());
+        for (json, why) in [
+            (r#"{"fsync":["/var/../etc"]}"#, "goes through `..`"),
+            (r#"{"diskSpace":[""]}"#, "an empty path"),
+            (r#"{"certificates":["../pki"]}"#, "goes through `..`"),
+            (r#"{"targets":["cp-1"]}"#, "\"cp-1\" is not a target"),
+            (r#"{"targets":["https://cp-1:2379"]}"#, "is not a target"),
+            (r#"{"targets":["*:2379/"]}"#, "is not a target"),
+        ] {
+            let error = read(json).expect_err(json);
+            assert!(error.contains(why), "{json}: {error}");
+        }
     }
 
     #[test]

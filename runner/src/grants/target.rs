@@ -46,7 +46,11 @@ impl Target {
         if bare.is_empty() {
             return Err(bad("it names no host"));
         }
-        let host = bare.parse::<IpAddr>().map_or_else(|_| bare.to_ascii_lowercase(), |address| address.to_string());
+        let host = match bare.parse::<IpAddr>() {
+            Ok(address) => address.to_string(),
+            Err(_) if bare.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) => bare.to_ascii_lowercase(),
+            Err(_) => return Err(bad("its host is neither a name nor an address")),
+        };
         Ok(Self { tls, host, port })
     }
 
@@ -96,6 +100,7 @@ mod tests {
             ("https://10.0.0.1:2379#x", "goes on"),
             ("https://10.0.0.1:99999", "names no port"),
             ("https://a b:2379", "is not a URL"),
+            ("http://*:2379", "neither a name nor an address"),
             ("", "is not a"),
         ] {
             let refused = Target::parse(url).unwrap_err();

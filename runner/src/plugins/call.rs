@@ -23,7 +23,6 @@ use crate::event::{EventSink, Usage};
 use crate::grants::Grants;
 use crate::pipeline::{Fault, FaultKind};
 use crate::surroundings::Surroundings;
-use crate::text::one_line;
 
 /// What is needed to call a plugin, of whatever role.
 pub(super) struct Callee {
@@ -35,6 +34,8 @@ pub(super) struct Callee {
     pub(super) permission: Permission,
     pub(super) surroundings: Arc<dyn Surroundings>,
     pub(super) sink: Arc<dyn EventSink>,
+    /// The secrets that it may come to know.
+    pub(super) blot: Blot,
     /// What it takes for randomness, if it imports WASI: see [`wasi::random`].
     pub(super) wasi_random: Option<Vec<u8>>,
     /// Who it is, for the record.
@@ -90,7 +91,7 @@ impl Callee {
         let started = Instant::now();
         let now = self.now.unwrap_or_else(clock::now);
         let limits = &self.limits;
-        let blot = Blot::default();
+        let blot = self.blot.copy();
         let log = GuestLog::new(&self.name, limits, self.sink.clone(), blot.clone());
         let (world, outputs) = match &self.wasi_random {
             Some(random) => {
@@ -118,7 +119,7 @@ impl Callee {
         let ctx = store.data();
         let result = match ended {
             Ok(Ok(Ok(value))) => Ok(value),
-            Ok(Ok(Err(text))) => Err((FaultKind::Error, one_line(&text, MAX_TEXT))),
+            Ok(Ok(Err(text))) => Err((FaultKind::Error, text)),
             Ok(Err(error)) => Err(fault::classify(&error, ctx, limits)),
             Err(_) => Err((FaultKind::Timeout, format!("did not answer within {:?}", limits.wall))),
         };
@@ -132,10 +133,10 @@ impl Callee {
         };
         let result = match result {
             Ok(mut value) => {
-                value.blot(&|text| blot.out(text));
+                value.blot(&|text, most| blot.line(text, most));
                 Ok(value)
             }
-            Err((kind, message)) => Err(Fault { kind, message: blot.out(message), log: log.tail() }),
+            Err((kind, message)) => Err(Fault { kind, message: blot.line(&message, MAX_TEXT), log: log.tail() }),
         };
         Called { result, usage, trace: Trace { now, asked, wasi_clock, blot } }
     }

@@ -12,9 +12,10 @@ use super::load::{self, Compiled, PluginConfig};
 use super::refusal::Refusal;
 use super::roles::Role;
 use super::source::{PluginSource, digest_text};
-use super::surface::Granted;
+use super::surface::{Granted, Interface};
 use super::text;
 use crate::event::{Event, EventSink};
+use crate::grants::{Capability, Grants};
 use crate::pipeline::PolicyError;
 use crate::surroundings::{Nothing, Surroundings};
 
@@ -34,6 +35,11 @@ pub struct Description {
     pub roles: Vec<Role>,
     /// Everything that it imports: what it asks for.
     pub imports: Vec<String>,
+    /// What it imports that must be granted, or it is not loaded.
+    pub capabilities: Vec<Capability>,
+    /// What is granted to it, a sentence's end each; none where no grants were looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub granted: Option<Vec<String>>,
     /// Whether it checks its settings when it is loaded.
     pub checks_settings: bool,
     /// Whether it imports WASI, which it gets in an empty world.
@@ -52,6 +58,23 @@ pub struct Refused {
     pub reason: String,
     /// What to do about it, a line each.
     pub hints: Vec<String>,
+}
+
+impl Description {
+    /// With what is granted to it; what it asks for beyond that becomes a reason not to use it.
+    #[must_use]
+    pub fn with_grants(mut self, grants: &Grants) -> Self {
+        let lacking = |import: &&String| {
+            Interface::parse(import).and_then(|interface| interface.capability()).is_some_and(|wanted| !grants.has(wanted))
+        };
+        let lacking: Vec<_> = self.imports.iter().filter(lacking).cloned().collect();
+        if !lacking.is_empty() {
+            let refusal = Refusal::NotGranted(lacking);
+            self.refusals.push(Refused { reason: refusal.to_string(), hints: refusal.hints() });
+        }
+        self.granted = Some(grants.sentences());
+        self
+    }
 }
 
 /// Says what a component file is: compiles it, links it and instantiates it once. Asks it nothing, its settings neither.
@@ -115,6 +138,8 @@ fn describe(path: PathBuf, compiled: Compiled, missing: Vec<String>, refusals: V
         size: size as u64,
         contract: surface.contract.map(|(major, minor, patch)| format!("{major}.{minor}.{patch}")),
         roles: surface.roles,
+        capabilities: surface.imports.iter().filter_map(|import| Interface::parse(import)?.capability()).collect(),
+        granted: None,
         imports: surface.imports,
         checks_settings: surface.configuration,
         wasi: surface.wasi,
@@ -126,11 +151,15 @@ fn describe(path: PathBuf, compiled: Compiled, missing: Vec<String>, refusals: V
 /// What an import of the contract, or of WASI, means to a person.
 fn meaning(import: &str) -> &'static str {
     let Some((path, _)) = import.split_once('@') else { return "unknown to this runner" };
+    if let Some(capability) = Interface::parse(import).and_then(|interface| interface.capability()) {
+        return capability.meaning();
+    }
     match path {
         "runner:plugin/facts" => "the cluster as runner observed it",
         "runner:plugin/logging" => "messages for whoever reads the run",
         "runner:plugin/clock" => "the time of the call",
         "runner:plugin/settings" => "its own settings",
+        "runner:plugin/failures" => "why something that it asked for was not answered",
         path if path.starts_with("wasi:") => "WASI",
         _ => "unknown to this runner",
     }
@@ -160,11 +189,26 @@ impl fmt::Display for Description {
         let world =
             (!wasi.is_empty()).then(|| format!("WASI, {} interfaces: no files, no sockets, no environment", wasi.len()));
         block(f, "imports", others.iter().map(|name| format!("{name}: {}", meaning(name))).chain(world))?;
+        if !self.capabilities.is_empty() {
+            writeln!(f, "\nIt wants to")?;
+            self.capabilities.iter().try_for_each(|capability| writeln!(f, "  {}", capability.wish()))?;
+        }
+        match self.granted.as_deref() {
+            None => {}
+            Some([]) => writeln!(f, "\nNothing is granted to it.")?,
+            Some(sentences) => {
+                writeln!(f, "\nIt may")?;
+                sentences.iter().try_for_each(|sentence| writeln!(f, "  {sentence}"))?;
+            }
+        }
         if !self.missing.is_empty() {
             writeln!(f, "\nThe plugin {}.", load::newer(&self.missing))?;
         }
         if self.refusals.is_empty() {
-            return writeln!(f, "\nThis runner can use it.");
+            return match (self.granted.is_none(), self.capabilities.as_slice()) {
+                (true, [_, ..]) => writeln!(f, "\nThis runner can use it, once that is granted to it in a policy file."),
+                _ => writeln!(f, "\nThis runner can use it."),
+            };
         }
         for refused in &self.refusals {
             writeln!(f, "\nThis runner refuses it: the plugin {}.", refused.reason)?;
@@ -197,6 +241,8 @@ mod tests {
             size: 41_984,
             contract: Some("0.1.0".into()),
             roles: vec![Role::HealthCheck],
+            capabilities: vec![Capability::Http],
+            granted: None,
             imports: vec!["runner:plugin/facts@0.1.0".into(), "wasi:io/poll@0.2.6".into(), "wasi:http/types@0.2.6".into()],
             checks_settings: true,
             wasi: true,
@@ -215,6 +261,9 @@ mod tests {
           roles     health-check: is the cluster healthy enough for this node to join?
           imports   runner:plugin/facts@0.1.0: the cluster as runner observed it
                     WASI, 2 interfaces: no files, no sockets, no environment
+
+        It wants to
+          send HTTP requests (to the hosts that you grant)
 
         This runner refuses it: the plugin imports what it was not granted: wasi:http/types@0.2.6.
         hint: drop it

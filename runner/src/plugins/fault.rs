@@ -6,9 +6,8 @@ use wasmtime_wasi::I32Exit;
 
 use super::limits::{Hit, Limits};
 use super::state::Ctx;
-use super::text::{self, MAX_TEXT};
+use super::text;
 use crate::pipeline::FaultKind;
-use crate::text::one_line;
 
 /// wasmtime has no types for these two; a test of each would fail if its text changed.
 const HANDLES_EXCEEDED: &str = "store handle limit exceeded";
@@ -55,6 +54,6 @@ fn cause(error: &wasmtime::Error) -> String {
         Some(Trap::UnreachableCodeReached) => "it reached `unreachable`, as a guest does that panics or aborts".to_owned(),
         Some(Trap::StackOverflow) => "its call stack is exhausted".to_owned(),
         Some(trap) => trap.to_string().trim_start_matches("wasm trap: ").to_owned(),
-        None => one_line(&error.root_cause().to_string(), MAX_TEXT),
+        None => error.root_cause().to_string(),
     }
 }

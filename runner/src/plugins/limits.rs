@@ -100,6 +100,11 @@ impl Meter {
         Self { limit: limits.bytes, host_calls: 0, bytes_in: 0, bytes_out: 0 }
     }
 
+    /// How many bytes may still cross the boundary.
+    pub(super) fn left(&self) -> usize {
+        usize::try_from(self.limit.saturating_sub(self.bytes_in + self.bytes_out)).unwrap_or(usize::MAX)
+    }
+
     /// Counts bytes that are handed to the guest.
     pub(super) fn give(&mut self, bytes: usize) -> Result<(), Hit> {
         self.bytes_in += bytes as u64;

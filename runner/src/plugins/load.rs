@@ -7,6 +7,7 @@ use serde_json::Value;
 use wasmtime::component::Component;
 
 use super::bindings::exports::runner::plugin::configuration;
+use super::blot::Blot;
 use super::cache::Cache;
 use super::call::{Callee, Permission};
 use super::engine::Engine;
@@ -164,6 +165,7 @@ pub(super) async fn link_and_instantiate(
             permission: Permission::Granted(Arc::new(config.grants.clone())),
             surroundings: surroundings.clone(),
             sink: sink.clone(),
+            blot: Blot::default(),
             wasi_random: compiled.surface.wasi.then(|| wasi::random(&compiled.digest)),
             identity: Arc::new(Identity {
                 name: config.name.clone(),
@@ -207,6 +209,10 @@ pub(super) async fn load(
             .await
             .map_err(refuse)?;
     plugin.callee.recorder = recorder;
+    let prepared = surroundings.prepare(&config.name, &config.grants).await;
+    for (name, secret) in prepared.map_err(|refused| refuse(Refusal::GrantNotThere(refused.message)))? {
+        plugin.callee.blot.learn(&name, &secret);
+    }
     if let Some(configuration) = plugin.exports.configuration.clone() {
         check_settings(&plugin.callee, configuration).await.map_err(refuse)?;
     }

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::blot::Blot;
 use super::limits::Limits;
 use crate::event::{Event, EventKind, EventSink};
-use crate::text::one_line;
 
 /// Longest line that is shown, in characters; the rest of it is cut.
 const MAX_LINE: usize = 1000;
@@ -73,7 +72,7 @@ impl GuestLog {
 impl Inner {
     fn line(&mut self, level: &'static str, line: &str) {
         // Beyond the budget only the tail is kept up, so that a flood costs little.
-        let text = one_line(line, MAX_LINE);
+        let text = self.blot.line(line, MAX_LINE);
         if self.tail.len() == TAIL {
             self.tail.pop_front();
         }

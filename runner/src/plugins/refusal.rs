@@ -2,7 +2,9 @@
 
 use super::roles::configuration_role::Problem;
 use super::source::MAX_SIZE;
+use super::surface::Interface;
 use super::text;
+use crate::grants::Capability;
 use crate::pipeline::{Fault, PolicyError};
 
 /// The contract version that this runner speaks, as people say it.
@@ -39,6 +41,8 @@ pub(super) enum Refusal {
     OtherContract(String),
     #[error("imports what it was not granted: {}", .0.join(", "))]
     NotGranted(Vec<String>),
+    #[error("was granted what cannot be given: {0}")]
+    GrantNotThere(String),
     #[error("does not fit the contract: {0}")]
     WrongShape(String),
     #[error("cannot be started: it {}", .0.message)]
@@ -49,7 +53,7 @@ pub(super) enum Refusal {
     BadSettings(Vec<Problem>),
     #[error("has settings that are not a JSON object")]
     SettingsNotAnObject,
-    #[error("has not the role {0}")]
+    #[error("does not have the role {0}")]
     LacksRole(&'static str),
     #[error("shares its name with another plugin")]
     SameName,
@@ -88,10 +92,17 @@ impl Refusal {
             Self::OtherContract(_) => {
                 one("build it against the contract of this runner, or use a runner of the other version")
             }
-            Self::NotGranted(_) => vec![
-                format!("granted are facts, logging, clock and settings of {CONTRACT}, and WASI 0.2 in an empty world"),
-                "see all imports with `runner plugin inspect`".to_owned(),
-            ],
+            Self::NotGranted(names) => {
+                let capabilities: Vec<_> = names.iter().filter_map(|name| Interface::parse(name)?.capability()).collect();
+                let mut hints: Vec<_> = capabilities.iter().map(|c| to_grant(*c)).collect();
+                if capabilities.len() < names.len() {
+                    let text = "every plugin has facts, logging, clock and settings of";
+                    hints.push(format!("{text} {CONTRACT}, and WASI 0.2 in an empty world; there is nothing else to grant"));
+                }
+                hints.push("see what it asks for with `runner plugin inspect`".to_owned());
+                hints
+            }
+            Self::GrantNotThere(_) => one("correct the plugin's grants in the policy file, or put there what they name"),
             Self::WrongShape(_) => one("build it against an unchanged wit/plugin.wit"),
             Self::DoesNotStart(fault) | Self::SettingsNotChecked(fault) => {
                 fault.log.iter().map(|line| format!("it said: {line}")).collect()
@@ -123,6 +134,15 @@ pub(super) fn join(errors: Vec<PolicyError>) -> Option<PolicyError> {
         }
     }
     Some(all)
+}
+
+/// What to write to grant a capability.
+fn to_grant(capability: Capability) -> String {
+    let (name, example) = (capability.name(), capability.example());
+    format!(
+        "it wants to {}; to allow that, write among its grants in the policy file, for example: {name}: {example}",
+        capability.wish()
+    )
 }
 
 fn problems(problems: &[Problem]) -> String {

@@ -12,7 +12,7 @@ use super::limits::{Limits, Memory, Meter};
 use super::log::GuestLog;
 use super::record::Exchange;
 use crate::grants::Grants;
-use crate::surroundings::{Ask, Refused, Reply, Surroundings};
+use crate::surroundings::{self, Ask, Refused, Reply, Surroundings};
 
 /// The state of one call.
 pub(super) struct Ctx {
@@ -89,9 +89,10 @@ impl Ctx {
         self.meter.take(taken)?;
         // Written down before it is answered: a call that ends in between has asked all the same.
         self.asked.push(Exchange::unanswered(&ask));
+        let room = self.meter.left();
         let answer = match &self.permission {
             Permission::Granted(grants) => match grants.permit(&ask) {
-                Ok(()) => self.surroundings.answer(&self.plugin, grants, &ask).await,
+                Ok(()) => surroundings::within(room, self.surroundings.answer(&self.plugin, grants, &ask)).await,
                 Err(refused) => Err(refused),
             },
             Permission::Everything => self.surroundings.answer(&self.plugin, &Grants::default(), &ask).await,

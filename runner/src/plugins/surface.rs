@@ -120,6 +120,12 @@ impl<'a> Interface<'a> {
         Some(Self { package, name, version: (number()?, number()?, number()?) })
     }
 
+    /// The capability of the contract that it is, if it is one.
+    pub(super) fn capability(&self) -> Option<Capability> {
+        let (major, minor, _) = self.version;
+        if self.package == PACKAGE && (major, minor) == MINOR { Capability::of_name(self.name) } else { None }
+    }
+
     /// Whether it is one of the contract's interfaces that every plugin may import, or this one by what it was granted.
     pub(super) fn granted_by_contract(&self, granted: Granted<'_>) -> bool {
         let (major, minor, _) = self.version;

@@ -3,6 +3,12 @@
 /// Longest reason, message or remedy that is taken from a guest, in characters. A terminal page; more is never read there.
 pub(super) const MAX_TEXT: usize = 2000;
 
+/// Longest code or member id that is taken over, in characters.
+pub(super) const MAX_NAME: usize = 80;
+
+/// Longest path into settings that is taken over, in characters.
+pub(super) const MAX_PATH: usize = 200;
+
 /// Bytes as people read them: `16 MiB`, `1.5 KiB`.
 pub(super) fn bytes(n: u64) -> String {
     const UNITS: [&str; 4] = ["B", "KiB", "MiB", "GiB"];

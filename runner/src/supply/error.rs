@@ -51,8 +51,8 @@ pub enum SupplyError {
     Unusable(PolicyError),
 
     // The store and its lock.
-    /// The store cannot be used at all.
-    #[error("the plugin store {path} cannot be used: {reason}", path = .path.display())]
+    /// The store, or a file in it, cannot be used.
+    #[error("{path} cannot be used as a part of the plugin store: {reason}", path = .path.display())]
     Store {
         /// The store.
         path: PathBuf,
@@ -279,7 +279,7 @@ impl SupplyError {
             Self::BadName(_) => one("names are letters, digits and . _ -, at most 64, and begin with a letter or digit"),
             Self::Unusable(error) => error.hints.clone(),
             Self::Store { .. } => one(
-                "the store must be a folder of your own that nobody else may write to; --store or RUNNER_PLUGIN_DIR names another",
+                "the store and its files must be your own, and nobody else may write to them; --store or RUNNER_PLUGIN_DIR names another",
             ),
             Self::Busy(_) => one("wait for it to end"),
             Self::BadLock { .. } | Self::BrokenSeal(_) => one(

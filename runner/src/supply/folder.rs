@@ -38,7 +38,7 @@ impl Folder {
             std::fs::create_dir_all(parent)?;
         }
         match std::fs::DirBuilder::new().mode(0o700).create(path) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
             _ => Self::open(path),
         }
     }

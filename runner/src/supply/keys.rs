@@ -270,6 +270,6 @@ pub(super) mod tests {
     fn a_key_is_not_shown() {
         let pem = private_pem();
         let shown = format!("{:?}", SigningKey::from_pem(&pem).unwrap());
-        assert!(shown.starts_with("SigningKey(sha256:") && shown.len() == 12 + 70, "{shown}");
+        assert!(shown.starts_with("SigningKey(sha256:") && shown.len() == 12 + 71, "{shown}");
     }
 }

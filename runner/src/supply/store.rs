@@ -120,7 +120,7 @@ impl Store {
         let read = self.folder.read(&component_file(&entry.digest), plugins::MAX_SIZE);
         let bytes = read.map_err(|e| match e.kind() {
             io::ErrorKind::NotFound => SupplyError::ComponentMissing { name: entry.name.clone(), path: path.clone() },
-            _ => SupplyError::File { doing: "cannot read", path: path.clone(), reason: e.to_string() },
+            _ => SupplyError::Store { path: path.clone(), reason: e.to_string() },
         })?;
         match Digest::of(&bytes) {
             found if found == entry.digest => Ok(bytes),

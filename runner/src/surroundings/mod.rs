@@ -6,9 +6,10 @@
 use async_trait::async_trait;
 
 pub use ask::{Ask, Header, HttpRequest};
-pub use live::{Live, Site};
+pub use live::{Live, Resolve, Site, SystemResolver};
 pub use nothing::Nothing;
 pub use reply::{Certificate, ClockOffset, Entry, HttpResponse, Latency, MemberStatus, Refused, Reply, Space};
+pub use room::{room, within};
 
 use crate::grants::Grants;
 
@@ -17,6 +18,7 @@ mod bytes;
 mod live;
 mod nothing;
 mod reply;
+mod room;
 
 /// Who answers what a plugin asks: the real world, a recording, a scenario.
 #[async_trait]

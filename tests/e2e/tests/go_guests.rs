@@ -1,15 +1,17 @@
 //! Go plugins, as `runner plugin build` makes them of stock Go: its collector, goroutines, clock and ways to die, in the host that
 //! everything else runs in. The guest is `tests/guests/go/stress`; `plugins/examples/go-caught-up` is the worked example.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use runner::authoring::{Language, Project, Trouble, build, create};
 use runner::cluster::{Member, MemberId, MemberStatus, MemberView, View};
 use runner::event::{Event, EventKind, EventSink};
 use runner::grants::Grants;
 use runner::pipeline::{Answer, Fault, FaultKind, Finding, Newcomer, Policy, Sample, Verdict};
-use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins, inspect};
+use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins, Role, inspect};
 use runner::surroundings::Live;
 use runner_harness::{guest, target_dir};
 use serde_json::{Value, json};
@@ -80,7 +82,7 @@ fn window(lags: &[u64]) -> Arc<[Sample]> {
 }
 
 fn limits() -> Limits {
-    Limits { cpu: LONG, wall: LONG, bytes: 1 << 30, ..Limits::default() }
+    Limits { cpu: LONG, wall: LONG, bytes: 1 << 30, memory: 512 << 20, ..Limits::default() }
 }
 
 /// Compiling a Go component takes seconds: once for all tests of all runs.
@@ -112,15 +114,17 @@ async fn said(settings: Value, members: u64) -> (String, Arc<Seen>) {
     (findings[0].message.clone(), seen)
 }
 
-async fn fault(mode: &str, limits: Limits) -> Fault {
-    let (plugins, _) = stress(json!({ "mode": mode }), limits);
+/// How it dies in a mode, and what it said.
+async fn fault(mode: &str, limits: Limits) -> (Fault, Vec<String>) {
+    let (plugins, seen) = stress(json!({ "mode": mode }), limits);
     plugins.ready().await.unwrap();
     let fault = check(&plugins, 3).await.result.unwrap_err();
+    let said = seen.0.lock().unwrap().iter().map(|(_, line)| line.clone()).collect();
     // The next call is served all the same.
     let events = [Event::now(EventKind::StepStarted { step: "sync" })];
     let told = plugins.notify(&events).await.remove(0).result.unwrap_err();
     assert_eq!(told.message, "1 events, 40 letters");
-    fault
+    (fault, said)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,7 +133,7 @@ async fn a_component_imports_the_contract_and_nothing_else() {
         ("go-stress", &["facts", "logging", "clock", "settings", "random"] as &[&str]),
         ("go-caught-up", &["facts", "logging", "settings"]),
     ] {
-        let described = inspect(&guest(name)).unwrap();
+        let described = inspect(guest(name)).unwrap();
         let mut found = described.imports;
         found.sort();
         let mut expected: Vec<String> = imports.iter().map(|import| format!("runner:plugin/{import}@0.1.1")).collect();
@@ -213,27 +217,85 @@ async fn what_it_prints_is_logged_line_by_line() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_to_die_is_told() {
-    let error = fault("error", limits()).await;
+    let (error, _) = fault("error", limits()).await;
     assert_eq!((error.kind, error.message.as_str()), (FaultKind::Error, "I give up"));
 
-    let panic = fault("panic", limits()).await;
+    let (panic, _) = fault("panic", limits()).await;
     assert_eq!((panic.kind, panic.message.as_str()), (FaultKind::Error, "panic: assignment to entry in nil map"));
 
-    for (mode, word) in [("panic in a goroutine", "panic: far away"), ("deadlock", "all goroutines are asleep - deadlock!")]
-    {
-        let fault = fault(mode, limits()).await;
+    let cases = [("panic in a goroutine", "panic: far away"), ("deadlock", "all goroutines are asleep - deadlock!")];
+    for (mode, word) in cases {
+        let (fault, said) = fault(mode, limits()).await;
         assert_eq!(fault.kind, FaultKind::Trap, "{mode}: {fault:?}");
-        assert!(fault.log.iter().any(|line| line.contains(word)), "{mode}: {:?}", fault.log);
+        assert!(said.iter().any(|line| line.contains(word)), "{mode}: {said:?}");
     }
-    assert_eq!(fault("exit", limits()).await.kind, FaultKind::Trap);
-    assert_eq!(fault("deep", limits()).await.kind, FaultKind::Trap);
+    assert_eq!(fault("exit", limits()).await.0.kind, FaultKind::Trap);
+    assert_eq!(fault("deep", limits()).await.0.kind, FaultKind::Trap);
 
-    let cpu = fault("loop", Limits { cpu: Duration::from_secs(1), ..limits() }).await;
+    let (cpu, _) = fault("loop", Limits { cpu: Duration::from_secs(1), ..limits() }).await;
     assert_eq!((cpu.kind, cpu.message.as_str()), (FaultKind::Cpu, "used more than its 1s of processor time"));
 
-    let memory = fault("memory", Limits { memory: 64 << 20, ..limits() }).await;
+    let (memory, said) = fault("memory", Limits { memory: 64 << 20, ..limits() }).await;
     assert_eq!(memory.kind, FaultKind::Memory, "{memory:?}");
-    assert!(memory.log.iter().any(|line| line.contains("out of memory")), "{:?}", memory.log);
+    assert!(said.iter().any(|line| line.contains("out of memory")), "{said:?}");
+}
+
+/// The worked example in a folder of its own, with its project file changed.
+fn changed(from: &str, to: &str) -> (tempfile::TempDir, Result<(), Trouble>) {
+    let (here, example) =
+        (tempfile::tempdir().unwrap(), Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/examples/go-caught-up"));
+    for file in ["go.mod", "main.go", "runner-plugin.toml"] {
+        let text = std::fs::read_to_string(example.join(file)).unwrap();
+        std::fs::write(here.path().join(file), text.replace(from, to)).unwrap();
+    }
+    let project = Project::load(here.path()).unwrap();
+    let built = build(&project, &project.component(), true, cache().as_deref(), &|_| {});
+    (here, built.map(drop))
+}
+
+#[test]
+fn a_new_project_of_every_role_builds_and_its_own_tests_pass() {
+    let here = tempfile::tempdir().unwrap();
+    let project = Project {
+        dir: here.path().join("many"),
+        name: "many".to_owned(),
+        language: Language::Go,
+        roles: Role::ALL.to_vec(),
+        capabilities: Vec::new(),
+    };
+    create(&project).unwrap();
+    // Before anything was built: editors and `go test` have the SDK from the start.
+    for arguments in [["vet", "./..."], ["test", "./..."]] {
+        let output = Command::new("go").args(arguments).current_dir(&project.dir).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let built = build(&project, &project.component(), true, cache().as_deref(), &|_| {}).unwrap();
+    assert_eq!((built.description.roles.len(), built.description.wasi), (3, false));
+}
+
+#[test]
+fn code_and_project_file_must_agree() {
+    let refusal = |from: &str, to: &str| changed(from, to).1.unwrap_err().message;
+    assert_eq!(
+        refusal("roles = [\"promotion\"]", "roles = [\"promotion\", \"notifier\"]"),
+        "runner-plugin.toml names the role notifier, and nothing in the code calls plugin.Notifier"
+    );
+    assert_eq!(
+        refusal("roles = [\"promotion\"]", "roles = [\"notifier\"]"),
+        "the code calls plugin.Promotion, and runner-plugin.toml does not name the role promotion"
+    );
+    assert_eq!(
+        refusal("\"runner.dev/plugin\"", "\"runner.dev/plugin\"\n\t_ \"runner.dev/plugin/random\""),
+        "the code uses runner.dev/plugin/random, and runner-plugin.toml does not name the capability random"
+    );
+    let broken = refusal("func main() {}", "func main() { nothing }");
+    assert!(broken.starts_with("go failed (") && broken.contains("undefined: nothing"), "{broken}");
+
+    // A go.mod that says nothing of the SDK gets its line, and the build goes on.
+    let (here, built) = changed("require runner.dev/plugin v0.0.0\n\nreplace runner.dev/plugin => ./.runner/sdk-go\n", "");
+    built.unwrap();
+    let module = std::fs::read_to_string(here.path().join("go.mod")).unwrap();
+    assert!(module.contains("replace runner.dev/plugin => ./.runner/sdk-go"), "{module}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -92,6 +92,19 @@ fn window() -> Arc<[Sample]> {
     (0..3).map(sample).collect()
 }
 
+/// All that can be granted: none of it is of use to a guest that misbehaves.
+fn everything() -> Grants {
+    let grants = json!({
+        "random": true,
+        "http": [{ "hosts": ["127.0.0.1"], "methods": ["GET", "POST"], "plain": true, "privateNetworks": ["0.0.0.0/0"] }],
+        "kubernetes": [{ "apiVersion": "v1", "kind": "Secret", "namespaces": ["*"] }],
+        "probes": { "fsync": ["/"], "diskSpace": ["/"], "memory": true, "members": true, "certificates": ["/"] },
+        "etcd": { "status": true, "prefixes": ["/"] },
+        "secrets": { "token": { "env": "CARGO_PKG_NAME" } },
+    });
+    serde_json::from_value(grants).unwrap()
+}
+
 /// The hostile guest, set to one misdeed, within tight limits.
 fn hostile(when: &str, misdeed: &str) -> PluginConfig {
     let limits = Limits {
@@ -103,7 +116,7 @@ fn hostile(when: &str, misdeed: &str) -> PluginConfig {
     };
     let settings = json!({ "when": when, "misdeed": misdeed });
     let source = PluginSource { path: guest("hostile"), name: None };
-    PluginConfig { settings, limits, ..PluginConfig::new(source) }
+    PluginConfig { settings, limits, grants: everything(), ..PluginConfig::new(source) }
 }
 
 fn good() -> PluginConfig {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use runner::grants::{Grants, KubernetesGrant};
+use runner::grants::{Grants, KubernetesGrant, SecretSource};
 use runner::surroundings::{Ask, Live, Refused, Reply, Site, Surroundings};
 use runner_harness::{KubeApi, Mischief, Scratch};
 use serde_json::{Value, json};
@@ -194,7 +194,7 @@ async fn answers_gone_wrong_are_told_apart() {
         (Mischief::Status(500, "<html>".into()), "unavailable", "it answered with status 500"),
         (Mischief::Status(429, "{\"message\":\"slow down\"}".into()), "unavailable", "slow down"),
         (Mischief::Status(302, String::new()), "failed", "it answered with status 302"),
-        (Mischief::Endless, "too-large", "takes more than 8 MiB"),
+        (Mischief::Endless, "too-large", "takes more than 8192 KiB"),
         (Mischief::HangUp, "unavailable", "the Kubernetes API cannot be reached"),
     ] {
         api.mischief(place, mischief.clone());
@@ -271,4 +271,42 @@ async fn an_api_with_another_authority_is_not_trusted() {
     assert_eq!(refused.kind, "unavailable");
     assert!(refused.message.contains("certificate"), "{refused}");
     assert_eq!(one.requests(), Vec::<String>::new());
+}
+
+/// A plugin is given this key of this Secret, and nothing else of Kubernetes.
+async fn secret(live: &Live, namespace: &str, name: &str, key: &str) -> Result<Reply, Refused> {
+    let (namespace, name, key) = (namespace.into(), name.into(), key.into());
+    let secrets = [("hook".to_owned(), SecretSource::Kubernetes { namespace, name, key })].into();
+    let grants = Grants { secrets, ..Grants::default() };
+    let ask = Ask::Secret { name: "hook".into() };
+    grants.permit(&ask)?;
+    live.answer("test", &grants, &ask).await
+}
+
+#[tokio::test]
+async fn one_key_of_a_secret_is_read_for_whoever_was_granted_that_secret() {
+    let scratch = Scratch::new();
+    let api = api(&scratch).await;
+    api.put(json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "hook", "namespace": "runner" },
+        "data": { "url": "aHR0cHM6Ly9ob29rcy5leGFtcGxlLmNvbS90MGszbg==", "raw": "//79/A==", "broken": "%%%" },
+    }));
+    let live = live(&api.kubeconfig);
+    let text = secret(&live, "runner", "hook", "url").await;
+    assert_eq!(text, Ok(Reply::Secret("https://hooks.example.com/t0k3n".into())));
+    assert_eq!(api.requests(), ["/api/v1/namespaces/runner/secrets/hook"]);
+
+    for (namespace, name, key, kind) in [
+        ("runner", "other", "url", "not-found"),
+        ("other", "hook", "url", "not-found"),
+        ("runner", "hook", "none", "not-found"),
+        ("runner", "hook", "raw", "failed"),
+        ("runner", "hook", "broken", "failed"),
+        ("runner", "../configmaps/one", "url", "invalid"),
+    ] {
+        // Anew: what was read once is kept.
+        let refused = secret(&self::live(&api.kubeconfig), namespace, name, key).await.expect_err(key);
+        assert_eq!(refused.kind, kind, "{namespace}/{name} {key}: {refused}");
+        assert!(!refused.message.contains("t0k3n") && !refused.message.contains("aHR0"), "{refused}");
+    }
 }

@@ -127,9 +127,7 @@ async fn from_a_registry_with_tls_passwords_and_signatures_to_a_policy() {
 
     let add = ["plugin", "add", &reference, "--registry-ca", &ca, "--key", &place.path("key.pub")];
     let added = place.done(&add).await;
-    for said in
-        ["steady-sync is accepted", "roles     promotion", "It is signed by sha256:", "the cluster as runner observed it"]
-    {
+    for said in ["steady-sync is accepted", "roles     promotion", "It is signed by sha256:", "runner:plugin/facts@0.1"] {
         assert!(added.stdout.contains(said), "{said}\n{}", added.stdout);
     }
     assert!(place.done(&add).await.stdout.contains("is accepted already"));

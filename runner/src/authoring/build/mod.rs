@@ -119,9 +119,9 @@ fn keeps_promises(project: &Project, description: &Description) -> Result<(), Tr
         let name = format!("runner:plugin/{}@", capability.name());
         description.imports.iter().any(|import| import.starts_with(&name))
     });
-    let undeclared_: Vec<Capability> = imported.filter(|c| !project.capabilities.contains(c)).collect();
-    if !undeclared_.is_empty() {
-        return Err(undeclared(project, &undeclared_));
+    let silent: Vec<Capability> = imported.filter(|c| !project.capabilities.contains(c)).collect();
+    if !silent.is_empty() {
+        return Err(undeclared(project, &silent));
     }
     if let Some(refused) = description.refusals.first() {
         let mut trouble =

@@ -62,7 +62,7 @@ fn component_of(messages: &str) -> Option<PathBuf> {
     let read = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let artifacts = read.filter(|message| message["reason"] == "compiler-artifact");
     let names = artifacts.flat_map(|a| a["filenames"].as_array().cloned().unwrap_or_default());
-    names.filter_map(|name| name.as_str().filter(|name| name.ends_with(".wasm")).map(PathBuf::from)).last()
+    names.filter_map(|name| name.as_str().filter(|name| name.ends_with(".wasm")).map(PathBuf::from)).next_back()
 }
 
 #[cfg(test)]

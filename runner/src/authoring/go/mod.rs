@@ -58,7 +58,8 @@ pub(super) fn build(job: &Job<'_>) -> Result<(), Trouble> {
 
     let module = fs::read(&core).map_err(|e| Trouble::file("read", &core, &e))?;
     let component = link::link(project, &module)?;
-    let unfinished = project.work().join("component.wasm");
+    // Beside its place, from where it can be moved there.
+    let unfinished = job.output.with_extension("wasm.unfinished");
     fs::write(&unfinished, component).map_err(|e| Trouble::file("write", &unfinished, &e))?;
     fs::rename(&unfinished, &job.output).map_err(|e| Trouble::file("write", &job.output, &e))?;
     let _ = fs::remove_file(&core);

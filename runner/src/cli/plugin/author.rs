@@ -54,10 +54,8 @@ fn capability(name: &str) -> Result<Capability, String> {
 pub(super) fn new(args: New, frame: &Frame) -> Ended {
     let dir = args.dir.unwrap_or_else(|| PathBuf::from(&args.name));
     let (mut roles, mut capabilities) = (args.roles, args.capabilities);
-    for list in [&mut roles] {
-        list.sort();
-        list.dedup();
-    }
+    roles.sort();
+    roles.dedup();
     capabilities.sort();
     capabilities.dedup();
     let project = Project { dir, name: args.name, language: args.lang, roles, capabilities };

@@ -18,11 +18,13 @@ use crate::tls::{self, ClientTls, LoadedTls, TlsError};
 use connect::Target;
 
 pub use lock::{EtcdLock, LEASE_TTL};
+pub use read::KeyValue;
 
 mod connect;
 mod error;
 mod lock;
 mod metrics;
+mod read;
 
 /// How long making a connection may take, TCP and TLS together. kubeadm's dial timeout is 2 s, too.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);

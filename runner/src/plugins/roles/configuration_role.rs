@@ -5,8 +5,6 @@ use serde::{Deserialize, Serialize};
 use crate::plugins::bindings::exports::runner::plugin::configuration::GuestIndices;
 use crate::plugins::call::Guest;
 use crate::plugins::limits::Hit;
-use crate::plugins::text::MAX_TEXT;
-use crate::text::one_line;
 
 /// One thing that is wrong with the settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +29,5 @@ pub(in crate::plugins) async fn validate(
     if problems.len() > limits.findings {
         return Err(Hit::Findings.into());
     }
-    let clean = |p: &str, max| one_line(p, max);
-    Ok(Ok(problems.iter().map(|p| Problem { path: clean(&p.path, 200), message: clean(&p.message, MAX_TEXT) }).collect()))
+    Ok(Ok(problems.into_iter().map(|p| Problem { path: p.path, message: p.message }).collect()))
 }

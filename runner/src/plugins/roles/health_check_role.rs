@@ -8,11 +8,6 @@ use crate::plugins::bindings::exports::runner::plugin::health_check as wit;
 use crate::plugins::call::Guest;
 use crate::plugins::capabilities::facts::{ClusterHandle, NewcomerHandle};
 use crate::plugins::limits::Hit;
-use crate::plugins::text::MAX_TEXT;
-use crate::text::one_line;
-
-/// Longest code or member id that is taken over, in characters.
-const MAX_NAME: usize = 80;
 
 /// Asks for findings.
 pub(in crate::plugins) async fn check(
@@ -51,9 +46,9 @@ fn finding(f: wit::Finding) -> Finding {
             wit::Severity::Warning => Severity::Warning,
             wit::Severity::Error => Severity::Error,
         },
-        code: one_line(&f.code, MAX_NAME),
-        message: one_line(&f.message, MAX_TEXT),
-        remedy: f.remedy.map(|r| one_line(&r, MAX_TEXT)),
-        member: f.member.map(|m| one_line(&m, MAX_NAME)),
+        code: f.code,
+        message: f.message,
+        remedy: f.remedy,
+        member: f.member,
     }
 }

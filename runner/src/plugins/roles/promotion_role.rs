@@ -8,8 +8,6 @@ use crate::pipeline::{Sample, Verdict};
 use crate::plugins::bindings::exports::runner::plugin::promotion as wit;
 use crate::plugins::call::Guest;
 use crate::plugins::capabilities::facts::{ClusterHandle, MemberHandle, SamplesHandle};
-use crate::plugins::text::MAX_TEXT;
-use crate::text::one_line;
 
 /// Asks for a verdict.
 pub(in crate::plugins) async fn evaluate(
@@ -38,9 +36,9 @@ pub(in crate::plugins) async fn evaluate(
     Ok(verdict.map(|verdict| match verdict {
         wit::Verdict::Approve => Verdict::Approve,
         wit::Verdict::Wait(info) => Verdict::Wait {
-            reason: one_line(&info.reason, MAX_TEXT),
+            reason: info.reason,
             retry_after: info.retry_after_ms.map(|ms| Duration::from_millis(ms.into())),
         },
-        wit::Verdict::Reject(reason) => Verdict::Reject { reason: one_line(&reason, MAX_TEXT) },
+        wit::Verdict::Reject(reason) => Verdict::Reject { reason },
     }))
 }

@@ -85,5 +85,5 @@ async fn a_role_that_it_has_not_is_refused_by_name() {
     let text = "name: near\nsamples: {lag: [0]}\nexpect: {verdict: approve}\n";
     let scenario = scenario::parse(text, "s.yaml").unwrap().remove(0);
     let report = scenario::play(&scenario, "s.yaml", &specimen).await;
-    assert!(report.to_string().contains("`only-tells` has not the role promotion"), "{report}");
+    assert!(report.to_string().contains("`only-tells` does not have the role promotion"), "{report}");
 }

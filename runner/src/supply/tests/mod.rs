@@ -58,6 +58,8 @@ fn candidate(name: &str, component: &[u8], key: Option<&SigningKey>) -> Candidat
         contract: face.contract,
         roles: Vec::new(),
         imports: face.imports,
+        capabilities: Vec::new(),
+        granted: None,
         checks_settings: false,
         wasi: false,
         missing: Vec::new(),

@@ -110,7 +110,7 @@ var modes = map[string]func(*plugin.Cluster, *plugin.Newcomer) (string, error){
 		}
 		var stats runtime.MemStats
 		runtime.ReadMemStats(&stats)
-		if int(stats.NumGC) < settings().Rounds/4 {
+		if int(stats.NumGC) < settings().Rounds/10 {
 			return "", fmt.Errorf("only %d collections", stats.NumGC)
 		}
 		return fmt.Sprintf("%d members", len(c.Members())), nil

@@ -26,7 +26,7 @@ pub(super) async fn find(client: &Client, api_version: &str, kind: &str) -> Resu
     let request = http::Request::get(root(api_version)).body(Vec::new());
     let request = request.map_err(|e| Refused::invalid(format!("{api_version:?} is not an apiVersion: {e}")))?;
     let unknown = |what: String| Refused::new("not-found", format!("the Kubernetes API knows no {what}"));
-    let body = fetch(client, request, &what, &mut Room::default()).await?;
+    let body = fetch(client, request, &what, &mut Room::of_our_own()).await?;
     let body = body.ok_or_else(|| unknown(format!("apiVersion {api_version:?}")))?;
     let list: APIResourceList = serde_json::from_slice(&body).map_err(|_| garbage(&what))?;
     // A subresource (`nodes/status`) has its parent's kind.

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::Client;
 use kube::client::Body;
 
-use crate::surroundings::Refused;
+use crate::surroundings::{Refused, room};
 
 /// Bytes that all answers to one question may have together: half of what may cross a plugin's boundary in one call.
 const LARGEST: usize = 8 << 20;
@@ -13,12 +13,25 @@ const LARGEST: usize = 8 << 20;
 /// The most of an error's text that is shown.
 const SHOWN: usize = 300;
 
-/// How many bytes may still come.
-pub(super) struct Room(usize);
+/// How many bytes may still come, of so many in all.
+pub(super) struct Room {
+    left: usize,
+    all: usize,
+}
 
-impl Default for Room {
-    fn default() -> Self {
-        Self(LARGEST)
+impl Room {
+    /// For what the asker is given: no more than it takes.
+    pub(super) fn of_the_asker() -> Self {
+        Self::of(LARGEST.min(room()))
+    }
+
+    /// For what is read on the way to an answer.
+    pub(super) fn of_our_own() -> Self {
+        Self::of(LARGEST)
+    }
+
+    fn of(all: usize) -> Self {
+        Self { left: all, all }
     }
 }
 
@@ -31,13 +44,13 @@ pub(super) async fn fetch(
 ) -> Result<Option<Vec<u8>>, Refused> {
     let response = client.send(request.map(Body::from)).await.map_err(|e| unreachable(&e))?;
     let status = response.status();
-    let body = Limited::new(response.into_body(), room.0).collect().await;
+    let body = Limited::new(response.into_body(), room.left).collect().await;
     let body = body.map_err(|e| match e.downcast_ref::<LengthLimitError>() {
-        Some(_) => Refused::new("too-large", format!("{what} takes more than {} MiB", LARGEST >> 20)),
+        Some(_) => Refused::new("too-large", format!("{what} takes more than {} KiB", room.all >> 10)),
         None => Refused::new("unavailable", format!("the Kubernetes API broke off its answer: {}", chain(&*e))),
     })?;
     let body = body.to_bytes();
-    room.0 = room.0.saturating_sub(body.len());
+    room.left = room.left.saturating_sub(body.len());
     match status.as_u16() {
         200..=299 => Ok(Some(body.into())),
         404 => Ok(None),

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use crate::grants::{Grants, permit_scope};
+use crate::grants::{Grants, permit_scope, sensible_place};
 use crate::surroundings::{Ask, Refused, Reply};
 use discover::Resource;
 use fetch::{Room, fetch};
@@ -54,7 +54,7 @@ impl Kubernetes {
             match ask {
                 Ask::KubernetesGet { api_version, kind, namespace, name } => {
                     let resource = self.resource(grants, ask, api_version, kind).await?;
-                    let object = self.get(&resource, namespace.as_deref(), name).await?;
+                    let object = self.get(&resource, namespace.as_deref(), name, Room::of_the_asker()).await?;
                     Ok(Reply::Object(object.map(|object| object.to_string())))
                 }
                 Ask::KubernetesList { api_version, kind, namespace, selector } => {
@@ -73,8 +73,9 @@ impl Kubernetes {
     ///
     /// `not-found` where there is no such Secret or it has no such key, `failed` where the value is no text.
     pub(super) async fn secret(&self, namespace: &str, name: &str, key: &str) -> Result<String, Refused> {
+        sensible_place(namespace, name)?;
         in_time(async {
-            let object = self.get(&Resource::secrets(), Some(namespace), name).await?;
+            let object = self.get(&Resource::secrets(), Some(namespace), name, Room::of_our_own()).await?;
             let missing = |what: &str| Refused::new("not-found", format!("the Secret {namespace}/{name} {what}"));
             let object = object.ok_or_else(|| missing("is not there"))?;
             let value = object["data"][key].as_str().ok_or_else(|| missing(&format!("has no key {key:?}")))?;
@@ -92,11 +93,17 @@ impl Kubernetes {
         Ok(resource)
     }
 
-    async fn get(&self, resource: &Resource, namespace: Option<&str>, name: &str) -> Result<Option<Value>, Refused> {
+    async fn get(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        name: &str,
+        mut room: Room,
+    ) -> Result<Option<Value>, Refused> {
         let what = format!("the {} {name:?}", resource.kind);
         let request = Request::new(resource.path(namespace)).get(name, &GetParams::default());
         let request = request.map_err(|e| Refused::invalid(format!("{what} cannot be asked for: {e}")))?;
-        match fetch(self.client().await?, request, &what, &mut Room::default()).await? {
+        match fetch(self.client().await?, request, &what, &mut room).await? {
             Some(body) => object(&body, &what).map(|fields| Some(Value::Object(fields))),
             None => Ok(None),
         }
@@ -111,7 +118,7 @@ impl Kubernetes {
         let what = format!("a list of {}", resource.kind);
         let url = Request::new(resource.path(namespace));
         let mut params = ListParams { label_selector: selector, limit: Some(PAGE), ..ListParams::default() };
-        let (mut found, mut room) = (Vec::new(), Room::default());
+        let (mut found, mut room) = (Vec::new(), Room::of_the_asker());
         for _ in 0..MOST_PAGES {
             let request = url.list(&params).map_err(|e| Refused::invalid(format!("{what} cannot be asked for: {e}")))?;
             let body = fetch(self.client().await?, request, &what, &mut room).await?;
