@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -261,6 +262,7 @@ fn answer(mut stream: TcpStream, status: u16) -> (String, Value) {
 async fn tell(port: u16, settings: Value, scratch: &Scratch) -> Option<String> {
     let secret = scratch.join("url");
     fs::write(&secret, format!("http://127.0.0.1:{port}/services/T0AA/s3cr3t-part\n")).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
     let grants = json!({
         "http": [{ "hosts": ["127.0.0.1"], "methods": ["POST"], "ports": [port], "plain": true, "privateNetworks": ["127.0.0.0/8"] }],
         "secrets": { "url": { "file": secret } },
