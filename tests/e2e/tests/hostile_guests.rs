@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use runner::cluster::{Member, MemberId, MemberStatus, MemberView, View};
 use runner::event::{Event, EventKind, EventSink};
+use runner::grants::Grants;
 use runner::pipeline::{FailurePolicy, Fault, FaultKind, Newcomer, Policy, Sample, Verdict};
 use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins};
 use runner::surroundings::Nothing;
