@@ -41,7 +41,7 @@ async fn each_refusal_is_one_sentence_with_a_way_out() {
         (component(&good().replace("at-ms\" u64", "at-ms\" u32")), "plugin `p` does not fit the contract: "),
         (
             component(&good().replace("\"notify\" (func $f)", "\"tell\" (func $f)")),
-            "plugin `p` does not fit the contract: instance export `runner:plugin/notifier@0.1.0` does not have export `notify`",
+            "plugin `p` does not fit the contract: instance export `runner:plugin/notifier@0.1.1` does not have export `notify`",
         ),
         (
             component(&notifier("", "", "(start $go) (func $go (unreachable))", "(call $ok)")),
