@@ -116,7 +116,7 @@ impl Project {
     pub fn parse(dir: &Path, text: &str) -> Result<Self, Trouble> {
         let reader = Reader { file: dir.join(PROJECT_FILE), text };
         let document = Document::parse(text).map_err(|e| reader.at(e.span(), e.message()))?;
-        for (key, _) in document.iter().filter(|(key, _)| !KEYS.contains(key)) {
+        if let Some((key, _)) = document.iter().find(|(key, _)| !KEYS.contains(key)) {
             let place = document.key(key).and_then(|key| key.span());
             return Err(unknown(reader.at(place, &format!("unknown key {key:?}")), key, &KEYS));
         }
