@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use runner::authoring::{Language, Project, Trouble, build, create};
-use runner::cluster::{Member, MemberId, MemberStatus, MemberView, View};
+use runner::cluster::MemberId;
 use runner::event::{Event, EventKind, EventSink};
 use runner::grants::Grants;
 use runner::pipeline::{Answer, Fault, FaultKind, Finding, Newcomer, Policy, Sample, Verdict};
 use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins, Role, inspect};
 use runner::surroundings::Live;
+use runner_harness::facts::view_of;
 use runner_harness::{guest, target_dir};
 use serde_json::{Value, json};
 
@@ -28,41 +29,6 @@ impl EventSink for Seen {
             self.0.lock().unwrap().push((level, message));
         }
     }
-}
-
-fn view(members: u64) -> Arc<View> {
-    let member = |n: u64| MemberView {
-        member: Member {
-            id: MemberId(n),
-            name: format!("node-{n}"),
-            peer_urls: vec![format!("https://10.0.0.{n}:2380")],
-            client_urls: vec![format!("https://10.0.0.{n}:2379")],
-            learner: n == 3,
-        },
-        endpoint: Some(format!("https://10.0.0.{n}:2379")),
-        status: Ok(MemberStatus {
-            cluster_id: 7,
-            member_id: MemberId(n),
-            version: "3.5.16".into(),
-            db_size: 100 << 20,
-            db_size_in_use: 90 << 20,
-            leader: Some(MemberId(1)),
-            raft_index: 1000,
-            raft_applied_index: 1000,
-            raft_term: 2,
-            learner: n == 3,
-            errors: Vec::new(),
-            round_trip: Duration::from_millis(1),
-        }),
-    };
-    Arc::new(View {
-        cluster_id: 7,
-        members: (1..=members).map(member).collect(),
-        leader: Some(MemberId(1)),
-        alarms: Vec::new(),
-        observed_at: runner::clock::now(),
-        silent: Vec::new(),
-    })
 }
 
 fn newcomer() -> Newcomer {
@@ -103,7 +69,7 @@ fn stress(settings: Value, limits: Limits) -> (Plugins, Arc<Seen>) {
 }
 
 async fn check(plugins: &Plugins, members: u64) -> Answer<Vec<Finding>> {
-    plugins.check(&view(members), &newcomer()).await.remove(0)
+    plugins.check(&view_of(members), &newcomer()).await.remove(0)
 }
 
 /// What the stress guest says in a mode: its one finding.
@@ -174,7 +140,7 @@ async fn hundreds_of_fresh_instances() {
     for round in 0..250 {
         let found = check(&plugins, 5).await.result.unwrap_or_else(|fault| panic!("round {round}: {fault:?}"));
         assert_eq!(found[0].message, "gone");
-        let verdict = plugins.evaluate(&view(5), MemberId(3), &window(&[3, 4])).await.remove(0).result.unwrap();
+        let verdict = plugins.evaluate(&view_of(5), MemberId(3), &window(&[3, 4])).await.remove(0).result.unwrap();
         assert_eq!(verdict, Verdict::Wait { reason: "node-3: 21 in 2".into(), retry_after: None });
     }
 }
@@ -320,11 +286,11 @@ async fn the_worked_example_judges_within_the_default_limits() {
         (vec![0, 0], wait("2 of 3 samples")),
         (vec![0, 70, 0, 0, 11, 0], wait("11 entries behind, at most 10 allowed")),
     ] {
-        let judged = plugins.evaluate(&view(3), MemberId(3), &window(&lags)).await.remove(0);
+        let judged = plugins.evaluate(&view_of(3), MemberId(3), &window(&lags)).await.remove(0);
         assert_eq!(judged.result, Ok(verdict), "{lags:?}");
     }
     let mut elections = window(&[0, 0, 0, 0]).to_vec();
     elections[3].term += 6;
-    let judged = plugins.evaluate(&view(3), MemberId(3), &elections.into()).await.remove(0);
+    let judged = plugins.evaluate(&view_of(3), MemberId(3), &elections.into()).await.remove(0);
     assert_eq!(judged.result, Ok(Verdict::Reject { reason: "elections all the time: 6 terms".into() }));
 }

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use runner::cluster::{Member, MemberId, MemberStatus, MemberView, View};
+use runner::cluster::MemberId;
 use runner::event::{Event, EventKind, EventSink};
 use runner::grants::Grants;
-use runner::pipeline::{FailurePolicy, Fault, FaultKind, Newcomer, Policy, Sample, Verdict};
+use runner::pipeline::{FailurePolicy, Fault, FaultKind, Policy, Sample, Verdict};
 use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins};
 use runner::surroundings::Nothing;
+use runner_harness::facts::{newcomer, view};
 use runner_harness::guest;
 use serde_json::json;
 
@@ -40,45 +41,6 @@ impl Seen {
         };
         self.0.lock().unwrap().iter().filter_map(text).collect()
     }
-}
-
-fn view() -> Arc<View> {
-    let member = |n: u64| MemberView {
-        member: Member {
-            id: MemberId(n),
-            name: format!("node-{n}"),
-            peer_urls: vec![format!("https://10.0.0.{n}:2380")],
-            client_urls: vec![format!("https://10.0.0.{n}:2379")],
-            learner: n == 3,
-        },
-        endpoint: Some(format!("https://10.0.0.{n}:2379")),
-        status: Ok(MemberStatus {
-            cluster_id: 7,
-            member_id: MemberId(n),
-            version: "3.5.16".into(),
-            db_size: 100 << 20,
-            db_size_in_use: 90 << 20,
-            leader: Some(MemberId(1)),
-            raft_index: 1000,
-            raft_applied_index: 1000,
-            raft_term: 2,
-            learner: n == 3,
-            errors: Vec::new(),
-            round_trip: Duration::from_millis(1),
-        }),
-    };
-    Arc::new(View {
-        cluster_id: 7,
-        members: (1..=3).map(member).collect(),
-        leader: Some(MemberId(1)),
-        alarms: Vec::new(),
-        observed_at: runner::clock::now(),
-        silent: Vec::new(),
-    })
-}
-
-fn newcomer() -> Newcomer {
-    Newcomer { name: "node-3".into(), peer_urls: Vec::new(), client_urls: Vec::new(), version: None }
 }
 
 fn window() -> Arc<[Sample]> {

@@ -11,6 +11,11 @@ pub const CANDIDATE: MemberId = MemberId(3);
 
 /// Two voters and a learner, all of 3.5.16 and well; the first leads.
 pub fn view() -> Arc<View> {
+    view_of(3)
+}
+
+/// So many members, all of 3.5.16 and well; the first leads, and the third is a learner.
+pub fn view_of(members: u64) -> Arc<View> {
     let member = |n: u64| MemberView {
         member: Member {
             id: MemberId(n),
@@ -37,7 +42,7 @@ pub fn view() -> Arc<View> {
     };
     Arc::new(View {
         cluster_id: 7,
-        members: (1..=3).map(member).collect(),
+        members: (1..=members).map(member).collect(),
         leader: Some(MemberId(1)),
         alarms: Vec::new(),
         observed_at: runner::clock::now(),
