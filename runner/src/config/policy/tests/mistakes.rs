@@ -38,7 +38,7 @@ fn unknown_keys_and_the_nearest() {
     ");
     says!(plugin("grants: {http: [{hosts: [a], method: [GET]}]}"), @r"
     policy.yaml:9:34: spec.plugins[1].grants.http[0].method: there is no key `method` here
-    hint: did you mean `methods`? there are hosts, methods, ports, plain, privateNetworks
+    hint: did you mean `methods`? there are hosts, methods, ports, plain, privateNetworks, caFile
     ");
     says!(plugin("limits: {memry: 1Mi}"), @r"
     policy.yaml:9:14: spec.plugins[1].limits.memry: there is no key `memry` here
