@@ -97,7 +97,7 @@ fn find(state: &StateArgs, run: &str) -> Result<PathBuf, Failure> {
         return Ok(path.to_owned());
     }
     let all = state.recordings()?;
-    let of_member = all.iter().filter(|r| r.member == run).next_back();
+    let of_member = all.iter().rfind(|r| r.member == run);
     let mut by_id = all.iter().filter(|r| r.run.starts_with(run));
     match (of_member, by_id.next(), by_id.next()) {
         (Some(last), ..) => Ok(last.path.clone()),

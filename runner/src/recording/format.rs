@@ -23,7 +23,7 @@ pub const FORMAT: u32 = 1;
 #[serde(rename_all = "camelCase")]
 pub(super) enum Line {
     Run(Run),
-    Plugin(PluginLine),
+    Plugin(Box<PluginLine>),
     View { id: u64, view: View },
     Window(WindowLine),
     Call(Box<CallLine>),
@@ -130,6 +130,6 @@ impl Limited {
     pub fn limits(self) -> Limits {
         let Self { cpu_ms, wall_ms, memory, handles, bytes, findings, log_lines, log_bytes } = self;
         let (cpu, wall) = (Duration::from_millis(cpu_ms), Duration::from_millis(wall_ms));
-        Limits { cpu, wall, memory, handles, bytes, findings, log_lines, log_bytes, ..Limits::default() }
+        Limits { cpu, wall, memory, handles, bytes, findings, log_lines, log_bytes }
     }
 }

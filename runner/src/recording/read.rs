@@ -109,7 +109,8 @@ impl Reader {
                 self.recording.run = run.run;
                 self.recording.started.get_or_insert(run.at);
             }
-            Line::Plugin(PluginLine { id, name, path, digest, contract, settings, grants, limits }) => {
+            Line::Plugin(line) => {
+                let PluginLine { id, name, path, digest, contract, settings, grants, limits } = *line;
                 let plugin = RecordedPlugin { name, path, digest, contract, settings, grants, limits };
                 self.plugins.insert(id, Arc::new(plugin));
             }

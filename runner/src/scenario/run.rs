@@ -45,6 +45,9 @@ struct Play<'a> {
     usage: Option<crate::event::Usage>,
 }
 
+/// What a promotion criterion is asked about: the cluster, the learner, and how far it was behind.
+type Candidacy = (Arc<View>, MemberId, Arc<[Sample]>);
+
 impl Play<'_> {
     /// Fails with what makes it pointless to go on.
     async fn play(&mut self) -> Result<(), String> {
@@ -165,7 +168,7 @@ impl Play<'_> {
         }
     }
 
-    fn promotion(&self) -> Result<(Arc<View>, MemberId, Arc<[Sample]>), String> {
+    fn promotion(&self) -> Result<Candidacy, String> {
         let scenario = self.scenario;
         let window = |view: &Arc<View>| match &scenario.samples {
             Some(samples) => samples.window(scenario.now, view.leader, &|named| find(view, named)),

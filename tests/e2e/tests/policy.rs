@@ -1,7 +1,7 @@
 //! Joins judged by a policy file: one plugin that is obeyed, one that is only watched, a waived finding; and policies that cannot
 //! be used, or refuse.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use runner_harness::{Finished, SOON, Spawned, Stage, Tls, guest, newest, runner_bin};
@@ -27,12 +27,12 @@ fn policy(stage: &Stage, waived: &str, pin: Option<&str>, more: &str) -> PathBuf
     stage.cluster.scratch.write("policy.yaml", text)
 }
 
-async fn joined_by(stage: &Stage, policy: &PathBuf) -> Finished {
+async fn joined_by(stage: &Stage, policy: &Path) -> Finished {
     stage.joined_with(&["--plugins", &policy.display().to_string()]).await
 }
 
 /// `runner policy check`, as JSON.
-async fn checked(policy: &PathBuf) -> Finished {
+async fn checked(policy: &Path) -> Finished {
     let mut command = Command::new(runner_bin());
     command.args(["policy", "check", "--output", "json"]).arg(policy);
     Spawned::start(command).finish(SOON).await
@@ -112,7 +112,7 @@ async fn a_learner_that_nobody_approves_is_left_and_rolled_back() {
     let stage = Stage::set(1, &newest(), Tls::On).await;
     let text = format!(
         "apiVersion: runner.dev/v1alpha1\nkind: JoinPolicy\nmetadata: {{name: leave}}\nspec:\n  timeouts: {{approval: 0s}}\n  \
-         onApprovalTimeout: Leave\n  plugins:\n  - source: {}\n    settings: {{samples: 1000, forMs: 600000}}\n",
+         onApprovalTimeout: Leave\n  plugins:\n  - source: {}\n    settings: {{samples: 600, forMs: 600000}}\n",
         guest("steady-sync").display()
     );
     let policy = stage.cluster.scratch.write("leave.yaml", text);

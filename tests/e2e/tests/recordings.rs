@@ -99,7 +99,7 @@ async fn a_changed_component_is_seen() {
     let scratch = Scratch::new();
     let component = scratch.join("steady-sync.wasm");
     fs::copy(guest("steady-sync"), &component).expect("it can be copied");
-    let node = join(&scratch, &[component.clone()]).await;
+    let node = join(&scratch, std::slice::from_ref(&component)).await;
     // A custom section of two bytes: the same code under another digest.
     let mut bytes = fs::read(&component).expect("it is there");
     bytes.extend([0, 2, 1, b'x']);

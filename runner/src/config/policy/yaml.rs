@@ -50,8 +50,7 @@ pub(super) fn documents(text: &str) -> Result<Vec<Node>, NotYaml> {
 
 /// Tight: a policy is written by people. What aliases unfold to counts like what is written out.
 fn options() -> Options {
-    let mut options = Options::default();
-    options.budget = Some(Budget {
+    let budget = Budget {
         max_events: 100_000,
         max_aliases: 1000,
         max_anchors: 1000,
@@ -61,7 +60,8 @@ fn options() -> Options {
         max_merge_keys: 1000,
         enforce_alias_anchor_ratio: false,
         ..Budget::default()
-    });
+    };
+    let mut options = Options { budget: Some(budget), ..Options::default() };
     options.alias_limits.max_total_replayed_events = 20_000;
     options.alias_limits.max_replay_stack_depth = 16;
     // `yes`, `on` and `y` are texts, as in YAML 1.2.

@@ -15,6 +15,9 @@ use crate::tls::ClientTls;
 /// How long a member list is good for: a guest may ask about every member in one call, and a list costs a quorum read.
 const FRESH: Duration = Duration::from_secs(5);
 
+/// The members, and when they were looked at.
+type Seen = (Instant, Arc<[Member]>);
+
 /// What the capabilities reach the outside by. The default reaches nothing.
 #[derive(Clone, Default)]
 pub struct Site {
@@ -26,7 +29,7 @@ pub struct Site {
     pub tls: Option<ClientTls>,
     /// The kubeconfig to use; none for those in `KUBECONFIG`, else kubeadm's admin.conf, else the pod's service account.
     pub kubeconfig: Option<PathBuf>,
-    seen: Arc<Mutex<Option<(Instant, Arc<[Member]>)>>>,
+    seen: Arc<Mutex<Option<Seen>>>,
 }
 
 impl Site {
