@@ -21,8 +21,8 @@ use crate::pipeline::{DataDir, LaunchError, Launcher, MemberSpec, Running};
 /// How many of the member's last words are told.
 const LAST_WORDS: usize = 20;
 
-/// How long the threads of an ended process may take to go: they have nothing left to do but to be torn down.
-const THREADS_END: Duration = Duration::from_secs(10);
+/// How long a child of ours may be neither running nor ended: it has nothing to do but to be made, or torn down.
+const IN_BETWEEN: Duration = Duration::from_secs(10);
 
 /// Runs the member as a process that outlives the runner.
 ///
@@ -68,17 +68,18 @@ impl ProcessLauncher {
 
     /// The member's process, whoever started it; none where it does not run.
     pub(super) async fn process(&self) -> Result<Option<Process>, LaunchError> {
-        let found = self.find().await;
-        for pid in &found {
-            if let Some(process) = Process::hold(*pid, &self.config.data_dir, &self.config.etcd)? {
-                return Ok(Some(process));
+        loop {
+            let found = self.find().await;
+            for pid in &found {
+                if let Some(process) = Process::hold(*pid, &self.config.data_dir, &self.config.etcd)? {
+                    return Ok(Some(process));
+                }
             }
+            if found.is_empty() {
+                return Ok(None);
+            }
+            // They ended between the look and the grasp.
         }
-        if !found.is_empty() {
-            // It ended between the look and the grasp.
-            self.let_it_end().await;
-        }
-        Ok(None)
     }
 
     /// How our own child ended, once it has.
@@ -91,22 +92,21 @@ impl ProcessLauncher {
         child.ended
     }
 
+    /// The member's processes.
+    ///
+    /// A child of ours that is not among them is either about to be what we started (for a moment after the `exec` its command line
+    /// is not there yet) or about to be gone: a killed process is seen as a zombie while its other threads are still on their way out,
+    /// with its ports and files, and only after them does the kernel tell how it ended. So both are waited for.
     async fn find(&self) -> Vec<rustix::process::Pid> {
-        self.reap();
-        let (dir, program) = (self.config.data_dir.clone(), self.config.etcd.clone());
-        let found = blocking(move || procs::find(&dir, &program)).await;
-        if found.is_empty() {
-            self.let_it_end().await;
-        }
-        found
-    }
-
-    /// Waits for the status of a child of ours that has just ended. A killed process is seen as a zombie while its other threads
-    /// are still on their way out, with its ports and files; only after them does the kernel tell how it ended.
-    async fn let_it_end(&self) {
-        let deadline = Instant::now() + THREADS_END;
-        let ending = || self.child.lock().unwrap_or_else(PoisonError::into_inner).process.is_some();
-        while self.reap().is_none() && ending() && Instant::now() < deadline {
+        let deadline = Instant::now() + IN_BETWEEN;
+        loop {
+            let ended = self.reap().is_some();
+            let (dir, program) = (self.config.data_dir.clone(), self.config.etcd.clone());
+            let found = blocking(move || procs::find(&dir, &program)).await;
+            let ours = self.child.lock().unwrap_or_else(PoisonError::into_inner).process.is_some();
+            if !found.is_empty() || ended || !ours || Instant::now() >= deadline {
+                return found;
+            }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }

@@ -47,7 +47,7 @@ impl Notifier for Asker {
                 }
             });
         }
-        said.iter().for_each(|line| log::info(line));
+        said.iter().for_each(log::info);
         if self.fail { Err(Error::new(said.join("; "))) } else { Ok(()) }
     }
 }
