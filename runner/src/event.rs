@@ -31,6 +31,13 @@ pub enum EventKind {
         /// The joining member's name.
         member: String,
     },
+    /// A large plugin is compiled for this machine, which takes a while; its code is kept for the next runs.
+    PluginCompiling {
+        /// Its name.
+        plugin: String,
+        /// The component's size.
+        bytes: u64,
+    },
     /// A plugin was loaded and is ready to be asked.
     PluginLoaded {
         /// Its name.

@@ -104,13 +104,17 @@ pub(super) fn default_failure_policy(role: Role) -> FailurePolicy {
     }
 }
 
+/// Components from this size on take a second and more to compile: a QuickJS guest has 1.6 MB.
+const LONG: usize = 1 << 20;
+
 /// Reads and compiles a component. Blocks: for seconds, where it is large and its code was not kept. Compiles nothing that is
-/// not what was pinned.
+/// not what was pinned. Before it compiles something large, it tells its size to `long`.
 pub(super) fn compile(
     engine: &Engine,
     path: &Path,
     pinned: Option<&str>,
     cache: Option<&Cache>,
+    long: &dyn Fn(u64),
 ) -> Result<Compiled, Refusal> {
     let Bytes { bytes, digest } = source::read(path)?;
     let found = source::digest_text(&digest);
@@ -126,6 +130,9 @@ pub(super) fn compile(
     }) {
         Some(component) => component,
         None => {
+            if bytes.len() >= LONG {
+                long(bytes.len() as u64);
+            }
             let component = Component::from_binary(engine, &bytes).map_err(|e| invalid(&e))?;
             not_kept = cache.and_then(|cache| cache.put(engine, &digest, &component).err()).map(|e| e.to_string());
             component
@@ -200,7 +207,12 @@ pub(super) async fn load(
     let compiling = tokio::task::spawn_blocking({
         let (engine, cache) = (engine.clone(), cache.clone());
         let (path, pinned) = (config.path.clone(), config.digest.clone());
-        move || compile(&engine, &path, pinned.as_deref(), cache.as_ref().as_ref().ok().and_then(Option::as_ref))
+        let (plugin, sink) = (config.name.clone(), sink.clone());
+        let long = move |bytes| sink.emit(Event::now(EventKind::PluginCompiling { plugin: plugin.clone(), bytes }));
+        move || {
+            let cache = cache.as_ref().as_ref().ok().and_then(Option::as_ref);
+            compile(&engine, &path, pinned.as_deref(), cache, &long)
+        }
     });
     let refuse = |refusal: Refusal| refusal.of(&config.name);
     let compiled = compiling.await.map_err(|e| refuse(Refusal::Internal(e.to_string())))?.map_err(refuse)?;

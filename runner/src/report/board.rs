@@ -72,6 +72,11 @@ impl Board {
                 let title = style.bold(&format!("{operation} {}", style.clean(member)));
                 return vec![format!("{title}  {}", style.dim(&format!("run {}", style.clean(run))))];
             }
+            EventKind::PluginCompiling { plugin, bytes } => {
+                let text =
+                    format!("plugin {} ({}) is being compiled; its code is kept", style.clean(plugin), human::bytes(*bytes));
+                return self.tell(Detail::new(Mark::Note, text), width);
+            }
             EventKind::PluginLoaded { plugin, roles, digest, notes } => {
                 let roles = style.clean(&roles.join(", "));
                 let text = format!("plugin {} ({roles}) {}", style.clean(plugin), phrases::digest(digest, style));

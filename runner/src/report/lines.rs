@@ -96,6 +96,10 @@ impl Inner {
             EventKind::RunStarted { run, operation, member } => {
                 self.line(at, &format!("{operation} {}: run {}", style.clean(member), style.clean(run)));
             }
+            EventKind::PluginCompiling { plugin, bytes } => {
+                let size = human::bytes(*bytes);
+                self.line(at, &format!("plugin {}: compiling {size}; its code is kept", style.clean(plugin)));
+            }
             EventKind::PluginLoaded { plugin, roles, digest, notes } => {
                 let plugin = style.clean(plugin);
                 let roles = style.clean(&roles.join(", "));

@@ -191,7 +191,7 @@ impl Record {
                 let plugin = self.plugins.entry(plugin).or_default();
                 (plugin.roles, plugin.digest, plugin.notes) = (roles, Some(digest), notes);
             }
-            EventKind::PluginLog { .. } => {}
+            EventKind::PluginLog { .. } | EventKind::PluginCompiling { .. } => {}
             EventKind::PluginVerdict { plugin, verdict, would, reason, usage } => {
                 self.plugins.entry(plugin).or_default().take(at, (verdict, would), reason, &usage);
             }
