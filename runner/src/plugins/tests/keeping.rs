@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;
+use crate::event::EventKind;
 use crate::plugins::cache::Cache;
 use crate::plugins::engine::Engine;
 use crate::surroundings::Nothing;
@@ -131,4 +132,26 @@ async fn compiled_code_that_was_tampered_with_is_refused_aloud_and_made_anew() {
     fs::write(&file, altered).unwrap();
     assert!(load().await.contains("was not used, and it was compiled anew: its content was changed"));
     assert_eq!((load().await, fs::read(&file).unwrap()), (String::new(), whole));
+}
+
+#[tokio::test]
+async fn compiling_something_large_is_said_and_done_once() {
+    let (files, folder) = (Files::new(), Files::new());
+    let mut config = files.component("p", &plain("(call $ok)"));
+    let mut large = fs::read(&config.path).unwrap();
+    // A custom section of a MiB, which no code needs: id 0, its length in LEB128, an empty name.
+    large.extend([0, 0x81, 0x80, 0x40, 0]);
+    large.resize(large.len() + (1 << 20), 0);
+    config.path = files.write("large.wasm", &large);
+    for expected in [Some(large.len() as u64), None] {
+        let seen = Arc::new(Seen::default());
+        let cache = Some(folder.path().join("cache"));
+        let plugins = Plugins::load(vec![config.clone()], cache, Arc::new(Nothing), seen.clone());
+        plugins.ready().await.unwrap();
+        let said = |event: &EventKind| match event {
+            EventKind::PluginCompiling { bytes, .. } => Some(*bytes),
+            _ => None,
+        };
+        assert_eq!(seen.0.lock().unwrap().iter().find_map(said), expected);
+    }
 }
