@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::bad_input;
 use super::cluster_args::{absolute, check_url, host};
-use crate::launch::{ExternalConfig, MemberTls, ProcessConfig};
+use crate::launch::{ExternalConfig, MemberConfig, MemberTls, ProcessConfig};
 use crate::pipeline::Failure;
 use crate::pki::{NodeNames, Pki};
 
@@ -98,18 +98,21 @@ impl MemberArgs {
                     .hint("give it with --etcd, or let somebody else start it: --launcher external")
             })?,
         };
-        Ok(ProcessConfig {
-            etcd,
+        Ok(ProcessConfig { etcd, log_file, member: self.config(planned, pki) })
+    }
+
+    /// The member, as every launcher that starts it needs it.
+    fn config(&self, planned: &Planned, pki: Option<&Pki>) -> MemberConfig {
+        MemberConfig {
             data_dir: self.data_dir(),
-            log_file,
             // Named, so that whether they are free is known before the cluster is changed.
             listen_peer_urls: Some(planned.peer_urls.iter().map(|url| listen(url)).collect()),
             listen_client_urls: Some(planned.client_urls.iter().map(|url| listen(url)).collect()),
             metrics_url: Some(self.metrics_url.clone()),
             tls: pki.map(member_tls),
             extra_args: self.etcd_arg.clone(),
-            ..ProcessConfig::default()
-        })
+            ..MemberConfig::default()
+        }
     }
 
     /// What somebody else is to start.
