@@ -2,6 +2,7 @@
 
 use super::cluster_args::{ClusterArgs, pki_failure};
 use super::execution::execute_run;
+use super::launcher_args::{LauncherArgs, LauncherKind};
 use super::limit_args::{LimitArgs, Rules};
 use super::member_args::{MemberArgs, Planned};
 use super::plugin_args::{Chosen, PluginArgs};
@@ -24,9 +25,8 @@ pub(super) struct JoinArgs {
     pub(super) state: StateArgs,
     #[command(flatten)]
     limits: LimitArgs,
-    /// Who starts the member's etcd
-    #[arg(long, value_enum, default_value_t, help_heading = "Member")]
-    launcher: LauncherKind,
+    #[command(flatten)]
+    pub(super) launcher: LauncherArgs,
 }
 
 /// Arguments of `runner join`.
@@ -39,16 +39,6 @@ pub(super) struct Args {
     supervise: bool,
 }
 
-/// Who starts the member's etcd.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum LauncherKind {
-    /// runner, as a process of its own that outlives it
-    #[default]
-    Process,
-    /// Somebody else: runner prints the exact flags and waits for the member to appear
-    External,
-}
-
 /// A join, checked as far as it can be without touching anything.
 pub(super) struct Prepared {
     pub(super) plan: JoinPlan,
@@ -57,10 +47,9 @@ pub(super) struct Prepared {
 }
 
 pub(super) async fn run(args: Args, frame: &Frame) -> CommandEnded {
-    if args.supervise && args.join.launcher == LauncherKind::External {
-        return Err(
-            super::bad_input("--supervise needs a member that runner starts itself").hint("leave --launcher external away")
-        );
+    if args.supervise && args.join.launcher.launcher != LauncherKind::Process {
+        return Err(super::bad_input("--supervise needs a member that runner starts as a process of its own")
+            .hint("leave --launcher away: whoever else starts the member keeps it running"));
     }
     warn_insecure(&args.join, frame);
     let Prepared { plan, setup, state } = args.join.prepare(true)?;
@@ -93,21 +82,16 @@ impl JoinArgs {
         let planned = self.member.planned(insecure)?;
         let Chosen { plugins, policy, mut overrides } = self.plugins.chosen()?;
         let spec = policy.as_ref().map(|file| &file.policy.spec);
-        let rules = self.limits.rules(spec, self.launcher == LauncherKind::External, &mut overrides);
+        let rules = self.limits.rules(spec, self.launcher.external(), &mut overrides);
         let state = self.state.member(&planned.name)?;
         let pki = (!insecure).then(|| self.cluster.trust.pki());
-        if let Some(pki) = pki.as_ref().filter(|_| issue && self.launcher == LauncherKind::Process) {
+        if let Some(pki) = pki.as_ref().filter(|_| issue && !self.launcher.external()) {
             pki.issue_node(&planned.node_names()).map_err(|e| pki_failure(&e))?;
         }
         let trust = self.cluster.trust.trust();
         // Files that cannot be used are said before anything else is tried.
         trust.cluster()?;
-        let launcher = match self.launcher {
-            LauncherKind::Process => {
-                ChosenLauncher::Process(self.member.process(&planned, pki.as_ref(), state.log_file())?)
-            }
-            LauncherKind::External => ChosenLauncher::External(self.member.external(pki.as_ref())?),
-        };
+        let launcher = self.launcher.chosen(&self.member, &planned, pki.as_ref(), state.log_file())?;
         let policy = policy.map(|file| format!("{} ({})", file.policy.metadata.name.0, file.path.display()));
         let setup = Setup { trust, launcher, plugins, plugin_cache: plugin_cache(), policy, overrides };
         Ok(Prepared { plan: plan(planned, endpoints, rules), setup, state })

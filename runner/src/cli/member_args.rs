@@ -91,18 +91,22 @@ impl MemberArgs {
 
     /// The process to start on this node.
     pub(super) fn process(&self, planned: &Planned, pki: Option<&Pki>, log_file: PathBuf) -> Result<ProcessConfig, Failure> {
-        let etcd = match &self.etcd {
-            Some(path) => absolute(path.clone()),
+        Ok(ProcessConfig { etcd: self.program()?, log_file, member: self.config(planned, pki) })
+    }
+
+    /// The etcd to start, absolute.
+    pub(super) fn program(&self) -> Result<PathBuf, Failure> {
+        match &self.etcd {
+            Some(path) => Ok(absolute(path.clone())),
             None => on_path("etcd").ok_or_else(|| {
                 bad_input("there is no etcd on the PATH")
                     .hint("give it with --etcd, or let somebody else start it: --launcher external")
-            })?,
-        };
-        Ok(ProcessConfig { etcd, log_file, member: self.config(planned, pki) })
+            }),
+        }
     }
 
     /// The member, as every launcher that starts it needs it.
-    fn config(&self, planned: &Planned, pki: Option<&Pki>) -> MemberConfig {
+    pub(super) fn config(&self, planned: &Planned, pki: Option<&Pki>) -> MemberConfig {
         MemberConfig {
             data_dir: self.data_dir(),
             // Named, so that whether they are free is known before the cluster is changed.
