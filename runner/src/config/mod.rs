@@ -1,3 +1,8 @@
 //! Files that people write for runner: read, checked, and every mistake in them said with its place.
 
 pub mod policy;
+
+mod explain;
+mod mistake;
+mod nearest;
+mod yaml;
