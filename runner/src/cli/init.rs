@@ -28,14 +28,14 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let say = |text: &str| frame.printer.say(text);
-    let planned = args.member.planned(args.trust.insecure)?;
+    let planned = args.member.planned(&frame.defaults, args.trust.insecure)?;
     if args.trust.insecure {
         frame
             .printer
             .print_warning("--insecure: no TLS; everybody on the network can read and write everything in this cluster");
     }
-    let state = args.state.member(&planned.name)?;
-    let pki = (!args.trust.insecure).then(|| args.trust.pki());
+    let state = args.state.member(&frame.defaults, &planned.name)?;
+    let pki = (!args.trust.insecure).then(|| args.trust.pki(&frame.defaults));
     if let Some(pki) = &pki {
         if pki.ensure_ca().map_err(|e| pki_failure(&e))? {
             say(&format!("made a private CA: {}", pki.ca_cert().display()));
@@ -44,8 +44,8 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
             say(&format!("made {}", made.display()));
         }
     }
-    let cluster = args.trust.trust().cluster()?;
-    let launcher = ProcessLauncher::new(args.member.process(&planned, pki.as_ref(), state.log_file())?);
+    let cluster = args.trust.trust(&frame.defaults).cluster()?;
+    let launcher = ProcessLauncher::new(args.member.process(&frame.defaults, &planned, pki.as_ref(), state.log_file())?);
     let before = launcher.data_dir().await?;
     if let DataDir::Foreign { what } = &before {
         let path = launcher.data_dir_path();
