@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::bad_input;
-use super::join::LauncherKind;
+use super::launcher_args::LauncherKind;
 use crate::pipeline::{Failure, Gate, OnApprovalTimeout, StaleLearner, Timeouts};
 
 /// The defaults in force.
