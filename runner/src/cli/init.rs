@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cluster_args::{TrustArgs, pki_failure};
-use super::launcher_args::LauncherArgs;
+use super::launcher_args::{LauncherArgs, LauncherKind};
 use super::member_args::MemberArgs;
 use super::state_dir::StateArgs;
 use super::{Ended, Frame, Output, bad_input, signals};
@@ -30,18 +30,20 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let say = |text: &str| frame.printer.say(text);
-    if args.launcher.external() {
-        return Err(bad_input("the first member of a cluster has nobody to wait for it").hint("leave --launcher external away"));
+    if args.launcher.kind(&frame.defaults) == LauncherKind::External {
+        return Err(
+            bad_input("the first member of a cluster has nobody to wait for it").hint("leave --launcher external away")
+        );
     }
-    let planned = args.member.planned(args.trust.insecure)?;
+    let planned = args.member.planned(&frame.defaults, args.trust.insecure)?;
     if args.trust.insecure {
         frame
             .printer
             .print_warning("--insecure: no TLS; everybody on the network can read and write everything in this cluster");
     }
-    let state = args.state.member(&planned.name)?;
-    let pki = (!args.trust.insecure).then(|| args.trust.pki());
-    let chosen = args.launcher.chosen(&args.member, &planned, pki.as_ref(), state.log_file())?;
+    let state = args.state.member(&frame.defaults, &planned.name)?;
+    let pki = (!args.trust.insecure).then(|| args.trust.pki(&frame.defaults));
+    let chosen = args.launcher.chosen(&frame.defaults, &args.member, &planned, pki.as_ref(), state.log_file())?;
     if let Some(pki) = &pki {
         if pki.ensure_ca().map_err(|e| pki_failure(&e))? {
             say(&format!("made a private CA: {}", pki.ca_cert().display()));
@@ -50,7 +52,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
             say(&format!("made {}", made.display()));
         }
     }
-    let cluster = args.trust.trust().cluster()?;
+    let cluster = args.trust.trust(&frame.defaults).cluster()?;
     let launcher = chosen.build(|_| {});
     let launcher = launcher.as_ref();
     let before = launcher.data_dir().await?;

@@ -1,12 +1,13 @@
 //! `runner join`
 
 use super::cluster_args::{ClusterArgs, pki_failure};
+use super::defaults::Defaults;
 use super::execution::execute_run;
 use super::launcher_args::{LauncherArgs, LauncherKind};
 use super::limit_args::{LimitArgs, Rules};
 use super::member_args::{MemberArgs, Planned};
 use super::plugin_args::{Chosen, PluginArgs};
-use super::setup::{ChosenLauncher, Setup, plugin_cache};
+use super::setup::{ChosenLauncher, Setup};
 use super::state_dir::{MemberState, StateArgs};
 use super::{Ended as CommandEnded, Frame};
 use crate::launch::{Ended, ProcessLauncher};
@@ -47,12 +48,12 @@ pub(super) struct Prepared {
 }
 
 pub(super) async fn run(args: Args, frame: &Frame) -> CommandEnded {
-    if args.supervise && args.join.launcher.launcher != LauncherKind::Process {
+    if args.supervise && args.join.launcher.kind(&frame.defaults) != LauncherKind::Process {
         return Err(super::bad_input("--supervise needs a member that runner starts as a process of its own")
             .hint("leave --launcher away: whoever else starts the member keeps it running"));
     }
     warn_insecure(&args.join, frame);
-    let Prepared { plan, setup, state } = args.join.prepare(true)?;
+    let Prepared { plan, setup, state } = args.join.prepare(true, &frame.defaults)?;
     let journal = state.fresh_journal()?;
     let outcome = execute_run(Operation::Join, plan, &setup, journal, &state, frame).await?;
     if let (Outcome::Joined, true, ChosenLauncher::Process(config)) = (outcome, args.supervise, setup.launcher) {
@@ -76,24 +77,33 @@ pub(super) fn warn_insecure(args: &JoinArgs, frame: &Frame) {
 
 impl JoinArgs {
     /// Checks the arguments and files and makes this node's certificates where the CA's key is here (`issue`).
-    pub(super) fn prepare(&self, issue: bool) -> Result<Prepared, Failure> {
+    pub(super) fn prepare(&self, issue: bool, defaults: &Defaults) -> Result<Prepared, Failure> {
         let insecure = self.cluster.trust.insecure;
         let endpoints = self.cluster.endpoints()?;
-        let planned = self.member.planned(insecure)?;
-        let Chosen { plugins, policy, mut overrides } = self.plugins.chosen()?;
+        let planned = self.member.planned(defaults, insecure)?;
+        let Chosen { plugins, policy, mut overrides } = self.plugins.chosen(defaults)?;
         let spec = policy.as_ref().map(|file| &file.policy.spec);
-        let rules = self.limits.rules(spec, self.launcher.external(), &mut overrides);
-        let state = self.state.member(&planned.name)?;
-        let pki = (!insecure).then(|| self.cluster.trust.pki());
-        if let Some(pki) = pki.as_ref().filter(|_| issue && !self.launcher.external()) {
+        let external = self.launcher.kind(defaults) == LauncherKind::External;
+        let rules = self.limits.rules(defaults, spec, external, &mut overrides);
+        let state = self.state.member(defaults, &planned.name)?;
+        let pki = (!insecure).then(|| self.cluster.trust.pki(defaults));
+        if let Some(pki) = pki.as_ref().filter(|_| issue && !external) {
             pki.issue_node(&planned.node_names()).map_err(|e| pki_failure(&e))?;
         }
-        let trust = self.cluster.trust.trust();
+        let trust = self.cluster.trust.trust(defaults);
         // Files that cannot be used are said before anything else is tried.
         trust.cluster()?;
-        let launcher = self.launcher.chosen(&self.member, &planned, pki.as_ref(), state.log_file())?;
+        let launcher = self.launcher.chosen(defaults, &self.member, &planned, pki.as_ref(), state.log_file())?;
         let policy = policy.map(|file| format!("{} ({})", file.policy.metadata.name.0, file.path.display()));
-        let setup = Setup { trust, launcher, plugins, plugin_cache: plugin_cache(), policy, overrides };
+        let setup = Setup {
+            trust,
+            launcher,
+            plugins,
+            plugin_cache: defaults.plugin_cache(),
+            policy,
+            overrides,
+            kubeconfig: defaults.kubeconfig(),
+        };
         Ok(Prepared { plan: plan(planned, endpoints, rules), setup, state })
     }
 }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use super::bad_input;
 use super::cluster_args::absolute;
+use super::defaults::Defaults;
 use super::member_args::{MemberArgs, Planned};
 use super::setup::ChosenLauncher;
-use crate::launch::{StaticPodConfig, SystemdConfig, listen_client_urls};
+use crate::launch::{MemberConfig, StaticPodConfig, SystemdConfig, listen_client_urls};
 use crate::pipeline::Failure;
 use crate::pki::Pki;
 
@@ -14,9 +15,9 @@ use crate::pki::Pki;
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Launcher")]
 pub(super) struct LauncherArgs {
-    /// Who starts the member's etcd
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) launcher: LauncherKind,
+    /// Who starts the member's etcd [default: process]
+    #[arg(long, value_enum)]
+    launcher: Option<LauncherKind>,
     /// The image of a static pod's etcd, for example registry.k8s.io/etcd:3.6.5-0
     #[arg(long, value_name = "REF")]
     image: Option<String>,
@@ -38,10 +39,9 @@ pub(super) struct LauncherArgs {
 }
 
 /// Who starts the member's etcd.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum LauncherKind {
     /// runner, as a process of its own that outlives it
-    #[default]
     Process,
     /// The kubelet, as a static pod with a manifest like kubeadm's
     StaticPod,
@@ -52,34 +52,40 @@ pub(super) enum LauncherKind {
 }
 
 impl LauncherArgs {
-    /// Whether somebody else starts the member.
-    pub(super) fn external(&self) -> bool {
-        self.launcher == LauncherKind::External
+    /// Who starts the member.
+    pub(super) fn kind(&self, defaults: &Defaults) -> LauncherKind {
+        self.launcher.unwrap_or(defaults.launcher)
     }
 
     /// The launcher and all that it needs; refuses options that are for another one.
     pub(super) fn chosen(
         &self,
+        defaults: &Defaults,
         member: &MemberArgs,
         planned: &Planned,
         pki: Option<&Pki>,
         log_file: PathBuf,
     ) -> Result<ChosenLauncher, Failure> {
-        self.refuse_strangers()?;
-        match self.launcher {
-            LauncherKind::Process => Ok(ChosenLauncher::Process(member.process(planned, pki, log_file)?)),
-            LauncherKind::StaticPod => Ok(ChosenLauncher::StaticPod(self.static_pod(member, planned, pki))),
-            LauncherKind::Systemd => Ok(ChosenLauncher::Systemd(self.systemd(member, planned, pki)?)),
+        let kind = self.kind(defaults);
+        self.refuse_strangers(kind)?;
+        match kind {
+            LauncherKind::Process => Ok(ChosenLauncher::Process(member.process(defaults, planned, pki, log_file)?)),
+            LauncherKind::StaticPod => Ok(ChosenLauncher::StaticPod(self.static_pod(member.config(defaults, planned, pki)))),
+            LauncherKind::Systemd => {
+                Ok(ChosenLauncher::Systemd(self.systemd(member.program(defaults)?, member.config(defaults, planned, pki))))
+            }
             LauncherKind::External => {
-                let external = member.external(pki)?;
-                Ok(ChosenLauncher::External(crate::launch::ExternalConfig { version: self.etcd_version.clone(), ..external }))
+                let external = member.external(defaults, pki)?;
+                Ok(ChosenLauncher::External(crate::launch::ExternalConfig {
+                    version: self.etcd_version.clone(),
+                    ..external
+                }))
             }
         }
     }
 
-    fn static_pod(&self, member: &MemberArgs, planned: &Planned, pki: Option<&Pki>) -> StaticPodConfig {
+    fn static_pod(&self, mut member: MemberConfig) -> StaticPodConfig {
         let usual = StaticPodConfig::default();
-        let mut member = member.config(planned, pki);
         member.listen_client_urls = member.listen_client_urls.map(|urls| listen_client_urls(&urls));
         StaticPodConfig {
             image: self.image.clone().unwrap_or_default(),
@@ -91,17 +97,17 @@ impl LauncherArgs {
         }
     }
 
-    fn systemd(&self, member: &MemberArgs, planned: &Planned, pki: Option<&Pki>) -> Result<SystemdConfig, Failure> {
+    fn systemd(&self, etcd: PathBuf, member: MemberConfig) -> SystemdConfig {
         let usual = SystemdConfig::default();
-        Ok(SystemdConfig {
-            etcd: member.program()?,
+        SystemdConfig {
+            etcd,
             unit: self.unit_name.clone().unwrap_or(usual.unit),
             unit_dir: self.unit_dir.clone().map_or(usual.unit_dir, absolute),
-            member: member.config(planned, pki),
-        })
+            member,
+        }
     }
 
-    fn refuse_strangers(&self) -> Result<(), Failure> {
+    fn refuse_strangers(&self, launcher: LauncherKind) -> Result<(), Failure> {
         use LauncherKind::{External, StaticPod, Systemd};
         let rules: [(&str, bool, &[LauncherKind]); 6] = [
             ("--image", self.image.is_some(), &[StaticPod]),
@@ -111,7 +117,7 @@ impl LauncherArgs {
             ("--unit-name", self.unit_name.is_some(), &[Systemd]),
             ("--unit-dir", self.unit_dir.is_some(), &[Systemd]),
         ];
-        match rules.iter().find(|(_, given, of)| *given && !of.contains(&self.launcher)) {
+        match rules.iter().find(|(_, given, of)| *given && !of.contains(&launcher)) {
             None => Ok(()),
             Some((flag, _, of)) => {
                 let names: Vec<_> = of.iter().map(|kind| format!("--launcher {}", kind.name())).collect();
@@ -140,11 +146,13 @@ mod tests {
     #[test]
     fn options_of_another_launcher_are_refused() {
         let args = LauncherArgs { image: Some("etcd:3.6.5-0".into()), ..LauncherArgs::default() };
-        assert_eq!(args.refuse_strangers().unwrap_err().message, "--image is for --launcher static-pod");
-        let args = LauncherArgs { launcher: LauncherKind::StaticPod, ..args };
-        assert!(args.refuse_strangers().is_ok());
+        assert_eq!(
+            args.refuse_strangers(LauncherKind::Process).unwrap_err().message,
+            "--image is for --launcher static-pod"
+        );
+        assert!(args.refuse_strangers(LauncherKind::StaticPod).is_ok());
         let args = LauncherArgs { etcd_version: Some("3.6.5".into()), ..LauncherArgs::default() };
-        let said = args.refuse_strangers().unwrap_err().message;
+        let said = args.refuse_strangers(LauncherKind::Process).unwrap_err().message;
         assert_eq!(said, "--etcd-version is for --launcher static-pod and --launcher external");
     }
 }

@@ -32,6 +32,9 @@ pub(super) struct Setup {
     /// What the command line said against the policy, for reports.
     #[serde(default)]
     pub(super) overrides: Vec<String>,
+    /// The kubeconfig for plugins that may read Kubernetes objects; none for what `KUBECONFIG` names.
+    #[serde(default)]
+    pub(super) kubeconfig: Option<PathBuf>,
 }
 
 /// Who starts the member.
@@ -61,7 +64,7 @@ impl Setup {
         let lock = EtcdLock::new(Arc::clone(&cluster), plan.run.clone(), plan.name.clone());
         let plugins = self.plugins.iter().map(ChosenPlugin::config).collect();
         let mut site = Site::new(Arc::clone(&cluster), plan.endpoints.clone(), self.trust.tls());
-        site.kubeconfig = kubeconfig();
+        site.kubeconfig = self.kubeconfig.clone();
         let (cache, live) = (self.plugin_cache.clone(), Arc::new(Live::new(site)));
         let all = Plugins::load_recorded(plugins, cache, live, Arc::clone(&sink), recorder);
         // Without a plugin whose word counts, nobody is asked: the built-in checks and the gate decide.
@@ -109,24 +112,4 @@ impl ChosenLauncher {
             Self::External(config) => Arc::new(ExternalLauncher::new(config.clone(), Box::new(announce))),
         }
     }
-}
-
-/// The kubeconfig of a control-plane node, where there is one and `KUBECONFIG` names no other; for plugins that may read
-/// Kubernetes objects.
-fn kubeconfig() -> Option<PathBuf> {
-    let admin = PathBuf::from("/etc/kubernetes/admin.conf");
-    (std::env::var_os("KUBECONFIG").is_none() && admin.exists()).then_some(admin)
-}
-
-/// Where compiled plugins are kept: in `RUNNER_CACHE_DIR`, or with other caches of the user.
-pub(super) fn plugin_cache() -> Option<PathBuf> {
-    if let Some(dir) = std::env::var_os("RUNNER_CACHE_DIR").map(PathBuf::from).filter(|p| p.is_absolute()) {
-        return Some(dir.join("plugins"));
-    }
-    if rustix::process::geteuid().is_root() {
-        return Some(PathBuf::from("/var/cache/runner/plugins"));
-    }
-    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
-    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|p| p.is_absolute()).or_else(home);
-    base.map(|base| base.join("runner/plugins"))
 }

@@ -150,7 +150,8 @@ pub(super) fn set_aside(path: &Path, folder: bool) -> Result<Option<PathBuf>, La
         _ => None,
     };
     if let Some(aside) = &aside {
-        let cannot = |e: std::io::Error| refuse(format!("cannot move {} to {}: {e}", member.display(), aside.display()), &[]);
+        let cannot =
+            |e: std::io::Error| refuse(format!("cannot move {} to {}: {e}", member.display(), aside.display()), &[]);
         DirBuilder::new().mode(0o700).create(aside).map_err(cannot)?;
         if let Err(error) = fs::rename(&member, aside.join("member")) {
             let _ = fs::remove_dir(aside);

@@ -8,7 +8,8 @@
 use std::process::Command;
 
 pub use config::{
-    ExternalConfig, KUBELET_CONFIG, MANIFESTS_DIR, MemberConfig, MemberTls, ProcessConfig, StaticPodConfig, SystemdConfig, UNIT_DIR,
+    ExternalConfig, KUBELET_CONFIG, MANIFESTS_DIR, MemberConfig, MemberTls, ProcessConfig, StaticPodConfig, SystemdConfig,
+    UNIT_DIR,
 };
 pub use external::{Announce, ExternalLauncher};
 pub use process::ProcessLauncher;

@@ -96,11 +96,11 @@ impl ProcessLauncher {
     async fn find(&self) -> Vec<rustix::process::Pid> {
         let deadline = Instant::now() + IN_BETWEEN;
         loop {
-            let ended = self.reap().is_some();
+            self.reap();
             let (dir, program) = (self.config.member.data_dir.clone(), self.config.etcd.clone());
             let found = blocking(move || procs::find(&dir, &program)).await;
             let ours = self.child.lock().unwrap_or_else(PoisonError::into_inner).process.is_some();
-            if !found.is_empty() || ended || !ours || Instant::now() >= deadline {
+            if !found.is_empty() || !ours || Instant::now() >= deadline {
                 return found;
             }
             tokio::time::sleep(Duration::from_millis(1)).await;

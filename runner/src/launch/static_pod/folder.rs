@@ -123,7 +123,8 @@ impl Folder {
         let mut file = File::from(handle);
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
         let placed = written.map_err(|e| failed("write", &unfinished, &e)).and_then(|()| {
-            rustix::fs::renameat(&self.handle, UNFINISHED, &self.handle, FILE).map_err(|e| cannot("write", &self.manifest(), e))
+            rustix::fs::renameat(&self.handle, UNFINISHED, &self.handle, FILE)
+                .map_err(|e| cannot("write", &self.manifest(), e))
         });
         if placed.is_err() {
             let _ = self.remove_file(UNFINISHED);
@@ -223,9 +224,7 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_be_trusted_is_refused() {
         let (above, path) = made();
-        let message = |path: &Path| {
-            Folder::open(path).unwrap_err().message.replace(above.path().to_str().unwrap(), "DIR")
-        };
+        let message = |path: &Path| Folder::open(path).unwrap_err().message.replace(above.path().to_str().unwrap(), "DIR");
         assert_eq!(message(&above.path().join("no")), "there is no manifests folder DIR/no");
         symlink(&path, above.path().join("link")).unwrap();
         assert_eq!(message(&above.path().join("link")), "the manifests folder DIR/link is a symbolic link, or no folder");

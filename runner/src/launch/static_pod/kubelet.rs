@@ -29,7 +29,9 @@ impl Kubelet {
         let mut text = String::new();
         match File::open(path).and_then(|file| file.take(MOST).read_to_string(&mut text)) {
             Ok(_) => {}
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => return Ok(Self::default()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
+                return Ok(Self::default());
+            }
             Err(error) => return Err(refuse(format!("cannot read {}: {error}", path.display()), &[])),
         }
         // An empty path is the kubelet's way to say that it takes none.

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::folder::{Folder, Found};
+use super::image;
 use super::kubelet::Kubelet;
 use super::manifest::{self, manifest, mounts};
 use super::pod_log::Starts;
 use super::probes::Probes;
-use super::image;
 use crate::launch::procs::{self, Process};
 use crate::launch::{EtcdVersion, MemberConfig, StaticPodConfig, blocking, data_dir, log, preflight, refuse};
 use crate::pipeline::{DataDir, LaunchError, Launcher, MemberSpec, Running};
@@ -224,7 +224,9 @@ impl Launcher for StaticPodLauncher {
             None if starts.restarts >= LOOP => {
                 words.push(format!("the kubelet has started it again {} times (its log: {log})", starts.restarts));
             }
-            None if away => words.push(format!("it has ended, and the kubelet waits before the next start (its log: {log})")),
+            None if away => {
+                words.push(format!("it has ended, and the kubelet waits before the next start (its log: {log})"))
+            }
             // Between two starts.
             None => return Running::Unknown,
         }
@@ -239,7 +241,10 @@ impl Launcher for StaticPodLauncher {
         match Starts::since(&kubelet.pod_logs(), since).newest {
             Some(log) => hints.push(format!("its log: {}", log.display())),
             None => {
-                hints.push(format!("the kubelet has started nothing from {} yet: see `journalctl -u kubelet`", path.display()));
+                hints.push(format!(
+                    "the kubelet has started nothing from {} yet: see `journalctl -u kubelet`",
+                    path.display()
+                ));
                 hints.push(format!("is the image there? `crictl images`, `crictl pull {}`", self.config.image));
             }
         }

@@ -11,8 +11,8 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Container, EnvVar, HostPathVolumeSource, Pod, PodSecurityContext, PodSpec, PodStatus, ResourceRequirements, SeccompProfile,
-    Volume, VolumeMount,
+    Container, EnvVar, HostPathVolumeSource, Pod, PodSecurityContext, PodSpec, PodStatus, ResourceRequirements,
+    SeccompProfile, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -85,11 +85,16 @@ fn pod(spec: &MemberSpec, config: &StaticPodConfig, version: &EtcdVersion) -> Re
             ])),
             ..ResourceRequirements::default()
         }),
-        volume_mounts: Some(mounts.iter().map(|(name, path)| VolumeMount {
-            mount_path: path.clone(),
-            name: (*name).to_owned(),
-            ..VolumeMount::default()
-        }).collect()),
+        volume_mounts: Some(
+            mounts
+                .iter()
+                .map(|(name, path)| VolumeMount {
+                    mount_path: path.clone(),
+                    name: (*name).to_owned(),
+                    ..VolumeMount::default()
+                })
+                .collect(),
+        ),
         ..Container::default()
     };
     let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());

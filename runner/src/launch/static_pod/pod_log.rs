@@ -90,7 +90,10 @@ mod tests {
 2026-01-01T00:00:00.000000004Z stdout F 
 rotated away
 ";
-        assert_eq!(plain(text), "{\"level\":\"info\",\"msg\":\"one\"}\n{\"level\":\"info\",\"msg\":\"two\"}\n\nrotated away\n");
+        assert_eq!(
+            plain(text),
+            "{\"level\":\"info\",\"msg\":\"one\"}\n{\"level\":\"info\",\"msg\":\"two\"}\n\nrotated away\n"
+        );
     }
 
     #[test]

@@ -85,9 +85,7 @@ impl Paths {
         };
         match modern {
             true => Self { live: "/livez", ready: Some("/readyz"), needs_data: false },
-            false => {
-                Self { live: "/health?exclude=NOSPACE&serializable=true", ready: None, needs_data: version.minor == 4 }
-            }
+            false => Self { live: "/health?exclude=NOSPACE&serializable=true", ready: None, needs_data: version.minor == 4 },
         }
     }
 }

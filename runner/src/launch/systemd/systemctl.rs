@@ -69,8 +69,20 @@ pub(super) async fn log(unit: &str, since: SystemTime) -> String {
     let since = since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let name = unit.strip_suffix(".service").unwrap_or(unit);
     // By the identifier, since systemd's own words about the unit are among the unit's otherwise.
-    let arguments =
-        ["--unit", unit, "--identifier", name, "--since", &format!("@{since}"), "-n", "100", "-o", "cat", "--no-pager", "-q"];
+    let arguments = [
+        "--unit",
+        unit,
+        "--identifier",
+        name,
+        "--since",
+        &format!("@{since}"),
+        "-n",
+        "100",
+        "-o",
+        "cat",
+        "--no-pager",
+        "-q",
+    ];
     match run("journalctl", &arguments, ANSWER).await {
         Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).into_owned(),
         _ => String::new(),

@@ -83,7 +83,8 @@ WantedBy=multi-user.target
         unit = config.unit,
     );
     let theirs = member.env.iter().map(|(name, value)| (name.clone(), value.as_str()));
-    let lines: Result<Vec<_>, _> = flags::variables(&flags).chain(theirs).map(|(name, text)| variable(&name, text)).collect();
+    let lines: Result<Vec<_>, _> =
+        flags::variables(&flags).chain(theirs).map(|(name, text)| variable(&name, text)).collect();
     Ok(Files { unit, environment: format!("{mark}\n{}\n", lines?.join("\n")) })
 }
 
@@ -98,7 +99,10 @@ fn argument(word: &str) -> Result<String, LaunchError> {
 fn path(path: &Path) -> Result<String, LaunchError> {
     let text = path.display().to_string();
     if text.contains(|c: char| c.is_whitespace() || c.is_control() || "\"'\\".contains(c)) {
-        return Err(refuse(format!("{text:?} cannot stand in a unit of systemd"), &["give a path without spaces and quotes"]));
+        return Err(refuse(
+            format!("{text:?} cannot stand in a unit of systemd"),
+            &["give a path without spaces and quotes"],
+        ));
     }
     Ok(text.replace('%', "%%"))
 }
@@ -133,7 +137,10 @@ mod tests {
             name: "n2".into(),
             peer_urls: vec!["http://10.0.0.2:2380".into()],
             client_urls: vec!["http://10.0.0.2:2379".into()],
-            initial_cluster: vec![("n1".into(), "http://10.0.0.1:2380".into()), ("n2".into(), "http://10.0.0.2:2380".into())],
+            initial_cluster: vec![
+                ("n1".into(), "http://10.0.0.1:2380".into()),
+                ("n2".into(), "http://10.0.0.2:2380".into()),
+            ],
             existing: true,
         }
     }
@@ -160,7 +167,11 @@ mod tests {
     #[test]
     fn odd_values_stay_what_they_are() {
         let files = written("3.6.5", &["--a=b c\"$x%y\\"], &[("ODD", "a \"b\" $c \\d %e")]).unwrap();
-        assert!(files.unit.contains(r#"ExecStart=/usr/local/bin/etcd --data-dir=/var/lib/etcd "--a=b c\"$$x%%y\\""#), "{}", files.unit);
+        assert!(
+            files.unit.contains(r#"ExecStart=/usr/local/bin/etcd --data-dir=/var/lib/etcd "--a=b c\"$$x%%y\\""#),
+            "{}",
+            files.unit
+        );
         assert!(files.environment.contains(r#"ODD="a \"b\" $c \\d %e""#), "{}", files.environment);
         for (extra, env) in [(&["--a=b\nc"][..], &[][..]), (&[], &[("A", "b\nc")]), (&[], &[("A=", "b")])] {
             assert!(written("3.6.5", extra, env).is_err(), "{extra:?} {env:?}");

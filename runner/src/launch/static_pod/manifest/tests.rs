@@ -58,7 +58,12 @@ fn the_first_member_is_given_no_state() {
 
 #[test]
 fn spelling_follows_the_version() {
-    let flags = |version: &str| arguments(version, &[]).into_iter().filter(|a| a.contains("5s") || a.contains("corrupt") || a.contains("Corrupt")).collect::<Vec<_>>();
+    let flags = |version: &str| {
+        arguments(version, &[])
+            .into_iter()
+            .filter(|a| a.contains("5s") || a.contains("corrupt") || a.contains("Corrupt"))
+            .collect::<Vec<_>>()
+    };
     let old = ["--experimental-initial-corrupt-check=true", "--experimental-watch-progress-notify-interval=5s"];
     let new = ["--feature-gates=InitialCorruptCheck=true", "--watch-progress-notify-interval=5s"];
     assert_eq!(flags("3.5.16"), old);
