@@ -1,11 +1,13 @@
 //! `runner join`
 
 use super::cluster_args::{ClusterArgs, pki_failure};
+use super::defaults::Defaults;
 use super::execution::execute_run;
+use super::launcher_args::{LauncherArgs, LauncherKind};
 use super::limit_args::{LimitArgs, Rules};
 use super::member_args::{MemberArgs, Planned};
 use super::plugin_args::{Chosen, PluginArgs};
-use super::setup::{ChosenLauncher, Setup, plugin_cache};
+use super::setup::{ChosenLauncher, Setup};
 use super::state_dir::{MemberState, StateArgs};
 use super::{Ended as CommandEnded, Frame};
 use crate::launch::{Ended, ProcessLauncher};
@@ -24,9 +26,8 @@ pub(super) struct JoinArgs {
     pub(super) state: StateArgs,
     #[command(flatten)]
     limits: LimitArgs,
-    /// Who starts the member's etcd
-    #[arg(long, value_enum, default_value_t, help_heading = "Member")]
-    launcher: LauncherKind,
+    #[command(flatten)]
+    pub(super) launcher: LauncherArgs,
 }
 
 /// Arguments of `runner join`.
@@ -39,16 +40,6 @@ pub(super) struct Args {
     supervise: bool,
 }
 
-/// Who starts the member's etcd.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum LauncherKind {
-    /// runner, as a process of its own that outlives it
-    #[default]
-    Process,
-    /// Somebody else: runner prints the exact flags and waits for the member to appear
-    External,
-}
-
 /// A join, checked as far as it can be without touching anything.
 pub(super) struct Prepared {
     pub(super) plan: JoinPlan,
@@ -57,13 +48,12 @@ pub(super) struct Prepared {
 }
 
 pub(super) async fn run(args: Args, frame: &Frame) -> CommandEnded {
-    if args.supervise && args.join.launcher == LauncherKind::External {
-        return Err(
-            super::bad_input("--supervise needs a member that runner starts itself").hint("leave --launcher external away")
-        );
+    if args.supervise && args.join.launcher.kind(&frame.defaults) != LauncherKind::Process {
+        return Err(super::bad_input("--supervise needs a member that runner starts as a process of its own")
+            .hint("leave --launcher away: whoever else starts the member keeps it running"));
     }
     warn_insecure(&args.join, frame);
-    let Prepared { plan, setup, state } = args.join.prepare(true)?;
+    let Prepared { plan, setup, state } = args.join.prepare(true, &frame.defaults)?;
     let journal = state.fresh_journal()?;
     let outcome = execute_run(Operation::Join, plan, &setup, journal, &state, frame).await?;
     if let (Outcome::Joined, true, ChosenLauncher::Process(config)) = (outcome, args.supervise, setup.launcher) {
@@ -87,29 +77,33 @@ pub(super) fn warn_insecure(args: &JoinArgs, frame: &Frame) {
 
 impl JoinArgs {
     /// Checks the arguments and files and makes this node's certificates where the CA's key is here (`issue`).
-    pub(super) fn prepare(&self, issue: bool) -> Result<Prepared, Failure> {
+    pub(super) fn prepare(&self, issue: bool, defaults: &Defaults) -> Result<Prepared, Failure> {
         let insecure = self.cluster.trust.insecure;
         let endpoints = self.cluster.endpoints()?;
-        let planned = self.member.planned(insecure)?;
-        let Chosen { plugins, policy, mut overrides } = self.plugins.chosen()?;
+        let planned = self.member.planned(defaults, insecure)?;
+        let Chosen { plugins, policy, mut overrides } = self.plugins.chosen(defaults)?;
         let spec = policy.as_ref().map(|file| &file.policy.spec);
-        let rules = self.limits.rules(spec, self.launcher == LauncherKind::External, &mut overrides);
-        let state = self.state.member(&planned.name)?;
-        let pki = (!insecure).then(|| self.cluster.trust.pki());
-        if let Some(pki) = pki.as_ref().filter(|_| issue && self.launcher == LauncherKind::Process) {
+        let external = self.launcher.kind(defaults) == LauncherKind::External;
+        let rules = self.limits.rules(defaults, spec, external, &mut overrides);
+        let state = self.state.member(defaults, &planned.name)?;
+        let pki = (!insecure).then(|| self.cluster.trust.pki(defaults));
+        if let Some(pki) = pki.as_ref().filter(|_| issue && !external) {
             pki.issue_node(&planned.node_names()).map_err(|e| pki_failure(&e))?;
         }
-        let trust = self.cluster.trust.trust();
+        let trust = self.cluster.trust.trust(defaults);
         // Files that cannot be used are said before anything else is tried.
         trust.cluster()?;
-        let launcher = match self.launcher {
-            LauncherKind::Process => {
-                ChosenLauncher::Process(self.member.process(&planned, pki.as_ref(), state.log_file())?)
-            }
-            LauncherKind::External => ChosenLauncher::External(self.member.external(pki.as_ref())?),
-        };
+        let launcher = self.launcher.chosen(defaults, &self.member, &planned, pki.as_ref(), state.log_file())?;
         let policy = policy.map(|file| format!("{} ({})", file.policy.metadata.name.0, file.path.display()));
-        let setup = Setup { trust, launcher, plugins, plugin_cache: plugin_cache(), policy, overrides };
+        let setup = Setup {
+            trust,
+            launcher,
+            plugins,
+            plugin_cache: defaults.plugin_cache(),
+            policy,
+            overrides,
+            kubeconfig: defaults.kubeconfig(),
+        };
         Ok(Prepared { plan: plan(planned, endpoints, rules), setup, state })
     }
 }

@@ -9,7 +9,10 @@ use super::cluster_args::Trust;
 use super::plugin_args::ChosenPlugin;
 use crate::cluster::etcd::EtcdLock;
 use crate::event::{Event, EventKind, EventSink};
-use crate::launch::{ExternalConfig, ExternalLauncher, ProcessConfig, ProcessLauncher};
+use crate::launch::{
+    ExternalConfig, ExternalLauncher, ProcessConfig, ProcessLauncher, StaticPodConfig, StaticPodLauncher, SystemdConfig,
+    SystemdLauncher,
+};
 use crate::pipeline::{Failure, JoinPlan, Launcher, Mode, Parts, Policy};
 use crate::plugins::{Plugins, Recorder};
 use crate::surroundings::{Live, Site};
@@ -29,6 +32,9 @@ pub(super) struct Setup {
     /// What the command line said against the policy, for reports.
     #[serde(default)]
     pub(super) overrides: Vec<String>,
+    /// The kubeconfig for plugins that may read Kubernetes objects; none for what `KUBECONFIG` names.
+    #[serde(default)]
+    pub(super) kubeconfig: Option<PathBuf>,
 }
 
 /// Who starts the member.
@@ -37,6 +43,10 @@ pub(super) struct Setup {
 pub(super) enum ChosenLauncher {
     /// This command, as a process of its own.
     Process(ProcessConfig),
+    /// The kubelet.
+    StaticPod(StaticPodConfig),
+    /// systemd.
+    Systemd(SystemdConfig),
     /// Somebody else, who is told the flags.
     External(ExternalConfig),
 }
@@ -54,7 +64,7 @@ impl Setup {
         let lock = EtcdLock::new(Arc::clone(&cluster), plan.run.clone(), plan.name.clone());
         let plugins = self.plugins.iter().map(ChosenPlugin::config).collect();
         let mut site = Site::new(Arc::clone(&cluster), plan.endpoints.clone(), self.trust.tls());
-        site.kubeconfig = kubeconfig();
+        site.kubeconfig = self.kubeconfig.clone();
         let (cache, live) = (self.plugin_cache.clone(), Arc::new(Live::new(site)));
         let all = Plugins::load_recorded(plugins, cache, live, Arc::clone(&sink), recorder);
         // Without a plugin whose word counts, nobody is asked: the built-in checks and the gate decide.
@@ -89,34 +99,17 @@ impl Setup {
 }
 
 impl ChosenLauncher {
-    fn build(&self, announce: impl Fn(String) + Send + Sync + 'static) -> Arc<dyn Launcher> {
+    /// Builds it. Looks at nothing yet.
+    pub(super) fn build(&self, announce: impl Fn(String) + Send + Sync + 'static) -> Arc<dyn Launcher> {
         match self {
             Self::Process(config) => {
                 let launcher = Arc::new(ProcessLauncher::new(config.clone()));
                 launcher.ask_version_early();
                 launcher
             }
+            Self::StaticPod(config) => Arc::new(StaticPodLauncher::new(config.clone())),
+            Self::Systemd(config) => Arc::new(SystemdLauncher::new(config.clone())),
             Self::External(config) => Arc::new(ExternalLauncher::new(config.clone(), Box::new(announce))),
         }
     }
-}
-
-/// The kubeconfig of a control-plane node, where there is one and `KUBECONFIG` names no other; for plugins that may read
-/// Kubernetes objects.
-fn kubeconfig() -> Option<PathBuf> {
-    let admin = PathBuf::from("/etc/kubernetes/admin.conf");
-    (std::env::var_os("KUBECONFIG").is_none() && admin.exists()).then_some(admin)
-}
-
-/// Where compiled plugins are kept: in `RUNNER_CACHE_DIR`, or with other caches of the user.
-pub(super) fn plugin_cache() -> Option<PathBuf> {
-    if let Some(dir) = std::env::var_os("RUNNER_CACHE_DIR").map(PathBuf::from).filter(|p| p.is_absolute()) {
-        return Some(dir.join("plugins"));
-    }
-    if rustix::process::geteuid().is_root() {
-        return Some(PathBuf::from("/var/cache/runner/plugins"));
-    }
-    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
-    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|p| p.is_absolute()).or_else(home);
-    base.map(|base| base.join("runner/plugins"))
 }
