@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::bad_input;
 use super::join::LauncherKind;
+use super::kubeadm_args::FromKubeadm;
 use crate::pipeline::{Failure, Gate, OnApprovalTimeout, StaleLearner, Timeouts};
 
 /// The defaults in force.
@@ -45,6 +46,8 @@ pub(super) struct Defaults {
     pub(super) stale_learner: StaleLearner,
     /// What becomes of a learner that is not approved in time.
     pub(super) on_approval_timeout: OnApprovalTimeout,
+    /// What a kubeadm document says of this node.
+    pub(super) node: FromKubeadm,
 }
 
 impl Defaults {
@@ -67,6 +70,7 @@ impl Defaults {
             start_elsewhere: Duration::from_secs(30 * 60),
             stale_learner: StaleLearner::Wait,
             on_approval_timeout: OnApprovalTimeout::Undo,
+            node: FromKubeadm::default(),
         }
     }
 
