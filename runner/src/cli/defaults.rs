@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::bad_input;
-use super::join::LauncherKind;
 use super::kubeadm_args::FromKubeadm;
+use super::launcher_args::LauncherKind;
 use crate::pipeline::{Failure, Gate, OnApprovalTimeout, StaleLearner, Timeouts};
 
 /// The defaults in force.

@@ -17,6 +17,7 @@ mod execution;
 mod init;
 mod join;
 mod kubeadm_args;
+mod launcher_args;
 mod limit_args;
 mod member_args;
 mod output;

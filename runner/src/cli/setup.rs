@@ -9,7 +9,10 @@ use super::cluster_args::Trust;
 use super::plugin_args::ChosenPlugin;
 use crate::cluster::etcd::EtcdLock;
 use crate::event::{Event, EventKind, EventSink};
-use crate::launch::{ExternalConfig, ExternalLauncher, ProcessConfig, ProcessLauncher};
+use crate::launch::{
+    ExternalConfig, ExternalLauncher, ProcessConfig, ProcessLauncher, StaticPodConfig, StaticPodLauncher, SystemdConfig,
+    SystemdLauncher,
+};
 use crate::pipeline::{Failure, JoinPlan, Launcher, Mode, Parts, Policy};
 use crate::plugins::{Plugins, Recorder};
 use crate::surroundings::{Live, Site};
@@ -40,6 +43,10 @@ pub(super) struct Setup {
 pub(super) enum ChosenLauncher {
     /// This command, as a process of its own.
     Process(ProcessConfig),
+    /// The kubelet.
+    StaticPod(StaticPodConfig),
+    /// systemd.
+    Systemd(SystemdConfig),
     /// Somebody else, who is told the flags.
     External(ExternalConfig),
 }
@@ -92,13 +99,16 @@ impl Setup {
 }
 
 impl ChosenLauncher {
-    fn build(&self, announce: impl Fn(String) + Send + Sync + 'static) -> Arc<dyn Launcher> {
+    /// Builds it. Looks at nothing yet.
+    pub(super) fn build(&self, announce: impl Fn(String) + Send + Sync + 'static) -> Arc<dyn Launcher> {
         match self {
             Self::Process(config) => {
                 let launcher = Arc::new(ProcessLauncher::new(config.clone()));
                 launcher.ask_version_early();
                 launcher
             }
+            Self::StaticPod(config) => Arc::new(StaticPodLauncher::new(config.clone())),
+            Self::Systemd(config) => Arc::new(SystemdLauncher::new(config.clone())),
             Self::External(config) => Arc::new(ExternalLauncher::new(config.clone(), Box::new(announce))),
         }
     }

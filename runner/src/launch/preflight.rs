@@ -98,7 +98,10 @@ mod tests {
             change(&mut bad);
             process(&bad).unwrap_err().message.replace(folder.path().to_str().unwrap(), "DIR")
         };
-        assert_eq!(message(&|c| c.log_file = c.member.data_dir.join("log")), "the log DIR/data/log lies in the data directory");
+        assert_eq!(
+            message(&|c| c.log_file = c.member.data_dir.join("log")),
+            "the log DIR/data/log lies in the data directory"
+        );
         std::fs::write(folder.path().join("file"), "").unwrap();
         let below = folder.path().join("file/data");
         assert!(message(&|c| c.member.data_dir = below.clone()).starts_with("cannot look at DIR/file/data"));
