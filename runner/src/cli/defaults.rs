@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::bad_input;
+use super::kubeadm_args::FromKubeadm;
 use super::launcher_args::LauncherKind;
 use crate::pipeline::{Failure, Gate, OnApprovalTimeout, StaleLearner, Timeouts};
 
@@ -45,6 +46,8 @@ pub(super) struct Defaults {
     pub(super) stale_learner: StaleLearner,
     /// What becomes of a learner that is not approved in time.
     pub(super) on_approval_timeout: OnApprovalTimeout,
+    /// What a kubeadm document says of this node.
+    pub(super) node: FromKubeadm,
 }
 
 impl Defaults {
@@ -67,6 +70,7 @@ impl Defaults {
             start_elsewhere: Duration::from_secs(30 * 60),
             stale_learner: StaleLearner::Wait,
             on_approval_timeout: OnApprovalTimeout::Undo,
+            node: FromKubeadm::default(),
         }
     }
 

@@ -70,7 +70,9 @@ impl LauncherArgs {
         self.refuse_strangers(kind)?;
         match kind {
             LauncherKind::Process => Ok(ChosenLauncher::Process(member.process(defaults, planned, pki, log_file)?)),
-            LauncherKind::StaticPod => Ok(ChosenLauncher::StaticPod(self.static_pod(member.config(defaults, planned, pki)))),
+            LauncherKind::StaticPod => {
+                Ok(ChosenLauncher::StaticPod(self.static_pod(defaults, member.config(defaults, planned, pki))))
+            }
             LauncherKind::Systemd => {
                 Ok(ChosenLauncher::Systemd(self.systemd(member.program(defaults)?, member.config(defaults, planned, pki))))
             }
@@ -84,15 +86,15 @@ impl LauncherArgs {
         }
     }
 
-    fn static_pod(&self, mut member: MemberConfig) -> StaticPodConfig {
+    fn static_pod(&self, defaults: &Defaults, mut member: MemberConfig) -> StaticPodConfig {
         let usual = StaticPodConfig::default();
         member.listen_client_urls = member.listen_client_urls.map(|urls| listen_client_urls(&urls));
         StaticPodConfig {
-            image: self.image.clone().unwrap_or_default(),
+            image: self.image.clone().or_else(|| defaults.node.image.clone()).unwrap_or_default(),
             etcd_version: self.etcd_version.clone(),
             manifests_dir: self.manifests_dir.clone().map(absolute),
             kubelet_config: self.kubelet_config.clone().map_or(usual.kubelet_config, absolute),
-            startup_timeout: usual.startup_timeout,
+            startup_timeout: defaults.node.startup_timeout.unwrap_or(usual.startup_timeout),
             member,
         }
     }
