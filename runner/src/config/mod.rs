@@ -1,6 +1,7 @@
 //! Files that people write for runner: read, checked, and every mistake in them said with its place.
 
 pub mod policy;
+pub mod profile;
 
 mod explain;
 mod mistake;

@@ -58,6 +58,9 @@ pub struct ExternalConfig {
 pub struct MemberTls {
     /// The CA that clients' and other members' certificates must come from.
     pub ca: PathBuf,
+    /// The CA that other members' certificates must come from; none where it is `ca`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_ca: Option<PathBuf>,
     /// Shown to other members, as server and as client.
     pub peer_cert: PathBuf,
     /// Its key.
@@ -69,8 +72,8 @@ pub struct MemberTls {
 }
 
 impl MemberTls {
-    /// All five files.
-    pub fn files(&self) -> [&PathBuf; 5] {
-        [&self.ca, &self.peer_cert, &self.peer_key, &self.server_cert, &self.server_key]
+    /// All the files.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.ca, &self.peer_cert, &self.peer_key, &self.server_cert, &self.server_key].into_iter().chain(&self.peer_ca)
     }
 }

@@ -49,7 +49,7 @@ impl ProcessLauncher {
         config.log_file = data_dir::normal(&config.log_file);
         if let Some(tls) = &mut config.tls {
             let files = [&mut tls.ca, &mut tls.peer_cert, &mut tls.peer_key, &mut tls.server_cert, &mut tls.server_key];
-            files.into_iter().for_each(|file| *file = data_dir::normal(file));
+            files.into_iter().chain(&mut tls.peer_ca).for_each(|file| *file = data_dir::normal(file));
         }
         Self { config, version: OnceCell::new(), child: Mutex::default(), starting: tokio::sync::Mutex::default() }
     }
