@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::bad_input;
 use super::cluster_args::{absolute, check_url, host};
 use super::defaults::Defaults;
-use crate::launch::{ExternalConfig, MemberTls, ProcessConfig};
+use crate::launch::{ExternalConfig, MemberConfig, MemberTls, ProcessConfig};
 use crate::pipeline::Failure;
 use crate::pki::{NodeNames, Pki};
 
@@ -100,18 +100,21 @@ impl MemberArgs {
         log_file: PathBuf,
     ) -> Result<ProcessConfig, Failure> {
         let etcd = self.etcd.clone().map_or_else(|| defaults.etcd(), |path| Ok(absolute(path)))?;
-        Ok(ProcessConfig {
-            etcd,
+        Ok(ProcessConfig { etcd, log_file, member: self.config(defaults, planned, pki) })
+    }
+
+    /// The member, as every launcher that starts it needs it.
+    fn config(&self, defaults: &Defaults, planned: &Planned, pki: Option<&Pki>) -> MemberConfig {
+        MemberConfig {
             data_dir: self.data_dir(defaults),
-            log_file,
             // Named, so that whether they are free is known before the cluster is changed.
             listen_peer_urls: Some(planned.peer_urls.iter().map(|url| listen(url)).collect()),
             listen_client_urls: Some(planned.client_urls.iter().map(|url| listen(url)).collect()),
             metrics_url: Some(self.metrics_url(defaults)),
             tls: pki.map(member_tls),
             extra_args: self.etcd_arg.clone(),
-            ..ProcessConfig::default()
-        })
+            ..MemberConfig::default()
+        }
     }
 
     /// What somebody else is to start.

@@ -6,7 +6,10 @@
 
 use std::process::Command;
 
-pub use config::{ExternalConfig, MemberTls, ProcessConfig};
+pub use config::{
+    ExternalConfig, KUBELET_CONFIG, MANIFESTS_DIR, MemberConfig, MemberTls, ProcessConfig, StaticPodConfig, SystemdConfig,
+    UNIT_DIR,
+};
 pub use external::{Announce, ExternalLauncher};
 pub use process::ProcessLauncher;
 pub use supervise::Ended;
@@ -22,6 +25,7 @@ mod log;
 mod preflight;
 mod process;
 mod procs;
+mod static_pod;
 mod supervise;
 mod url;
 mod version;

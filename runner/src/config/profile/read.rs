@@ -148,8 +148,9 @@ impl ProfileFile {
                     .hint("the name is how verdicts and policies refer to it: give each plugin its own"));
             }
             if plugin.digest.is_none() && !plugin.source.0.starts_with(EMBEDDED) {
-                return Err(at("digest", format!("the mandatory plugin {name} has no digest"))
-                    .hint("`runner plugin inspect` prints it: without it whoever may write the component decides what is asked"));
+                return Err(at("digest", format!("the mandatory plugin {name} has no digest")).hint(
+                    "`runner plugin inspect` prints it: without it whoever may write the component decides what is asked",
+                ));
             }
             if plugin.limits.nothing() {
                 return Err(at("limits", "with a limit of nothing it cannot be asked".to_owned()));
@@ -162,7 +163,8 @@ impl ProfileFile {
                     &["adjustable", &i.to_string()],
                     format!("there is no mandatory plugin {} whose settings could be said", name.0),
                 );
-                let there = if all.is_empty() { "the profile has no plugins".to_owned() } else { format!("there are {all}") };
+                let there =
+                    if all.is_empty() { "the profile has no plugins".to_owned() } else { format!("there are {all}") };
                 return Err(mistake.hint(there));
             }
         }

@@ -1,17 +1,12 @@
 //! One request to the API, with an answer of bounded size, and what its errors mean.
 
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::Client;
-use kube::client::Body;
 
+use crate::kubernetes::{Broken, exchange, words};
 use crate::surroundings::{Refused, room};
 
 /// Bytes that all answers to one question may have together: half of what may cross a plugin's boundary in one call.
 const LARGEST: usize = 8 << 20;
-
-/// The most of an error's text that is shown.
-const SHOWN: usize = 300;
 
 /// How many bytes may still come, of so many in all.
 pub(super) struct Room {
@@ -42,16 +37,17 @@ pub(super) async fn fetch(
     what: &str,
     room: &mut Room,
 ) -> Result<Option<Vec<u8>>, Refused> {
-    let response = client.send(request.map(Body::from)).await.map_err(|e| unreachable(&e))?;
-    let status = response.status();
-    let body = Limited::new(response.into_body(), room.left).collect().await;
-    let body = body.map_err(|e| match e.downcast_ref::<LengthLimitError>() {
-        Some(_) => Refused::new("too-large", format!("{what} takes more than {} KiB", room.all >> 10)),
-        None => Refused::new("unavailable", format!("the Kubernetes API broke off its answer: {}", chain(&*e))),
+    let (status, body) = exchange(client, request, room.left).await.map_err(|broken| match broken {
+        Broken::TooLarge => Refused::new("too-large", format!("{what} takes more than {} KiB", room.all >> 10)),
+        Broken::BrokeOff(why) => Refused::new("unavailable", format!("the Kubernetes API broke off its answer: {why}")),
+        Broken::Credentials(why) => {
+            let text = format!("the kubeconfig's credentials for the Kubernetes API cannot be used: {why}");
+            Refused::new("unavailable", text)
+        }
+        Broken::Unreachable(why) => Refused::new("unavailable", format!("the Kubernetes API cannot be reached: {why}")),
     })?;
-    let body = body.to_bytes();
     room.left = room.left.saturating_sub(body.len());
-    match status.as_u16() {
+    match status {
         200..=299 => Ok(Some(body.into())),
         404 => Ok(None),
         code => Err(refused(code, &body, what)),
@@ -65,8 +61,7 @@ pub(super) fn garbage(what: &str) -> Refused {
 
 /// What the API says to a request that it does not fulfil.
 fn refused(code: u16, body: &[u8], what: &str) -> Refused {
-    let told = serde_json::from_slice::<Status>(body).ok().and_then(|status| status.message);
-    let told = told.map_or_else(|| format!("it answered with status {code}"), |text| text.chars().take(SHOWN).collect());
+    let told = words(code, body);
     match code {
         // The API's own words name the user and what it may not do.
         401 | 403 => Refused::new("failed", format!("the Kubernetes API refuses {what} to runner's kubeconfig: {told}")),
@@ -74,21 +69,6 @@ fn refused(code: u16, body: &[u8], what: &str) -> Refused {
         408 | 429 | 500..=599 => Refused::new("unavailable", format!("the Kubernetes API cannot give {what} now: {told}")),
         _ => Refused::new("failed", format!("the Kubernetes API does not give {what}: {told}")),
     }
-}
-
-fn unreachable(error: &kube::Error) -> Refused {
-    match error {
-        kube::Error::Auth(e) => {
-            Refused::new("unavailable", format!("the kubeconfig's credentials for the Kubernetes API cannot be used: {e}"))
-        }
-        other => Refused::new("unavailable", format!("the Kubernetes API cannot be reached: {}", chain(other))),
-    }
-}
-
-/// The innermost reason: the outer ones only say where it came from.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let innermost = std::iter::successors(Some(error), |e| e.source()).last().unwrap_or(error);
-    innermost.to_string().chars().take(SHOWN).collect()
 }
 
 #[cfg(test)]

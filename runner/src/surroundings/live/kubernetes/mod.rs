@@ -15,11 +15,11 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::grants::{Grants, permit_scope, sensible_place};
+use crate::kubernetes::client;
 use crate::surroundings::{Ask, Refused, Reply};
 use discover::Resource;
 use fetch::{Room, fetch};
 
-mod client;
 mod discover;
 mod fetch;
 
@@ -141,7 +141,11 @@ impl Kubernetes {
     }
 
     async fn client(&self) -> Result<&Client, Refused> {
-        self.client.get_or_try_init(|| client::connect(self.kubeconfig.as_deref())).await
+        let connect = async || {
+            let connected = client::connect(self.kubeconfig.as_deref()).await;
+            connected.map_err(|error| Refused::new("unavailable", error.to_string()))
+        };
+        self.client.get_or_try_init(connect).await
     }
 }
 

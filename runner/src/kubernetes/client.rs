@@ -1,13 +1,13 @@
 //! How to reach the API: where the kubeconfig comes from, and bounds for every connection.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
-use crate::surroundings::Refused;
+use super::ApiError;
 use crate::tls;
 
 /// kubeadm's, for whoever administers the cluster.
@@ -23,39 +23,64 @@ const SILENCE: Duration = Duration::from_secs(15);
 /// service account of the pod that runner is in. Not `~/.kube/config`: that of a person may lead to another cluster.
 ///
 /// Connects to nothing yet.
-pub(super) async fn connect(kubeconfig: Option<&Path>) -> Result<Client, Refused> {
-    let unusable = |what: &str, e: &dyn std::fmt::Display| {
-        Refused::new("unavailable", format!("the Kubernetes API cannot be reached by {what}: {e}"))
+///
+/// # Errors
+/// [`ApiError::NoWay`] where there is none of them, [`ApiError::Unusable`] where the first that there is cannot be used.
+pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ApiError> {
+    let unusable = |source: &str, e: &dyn std::fmt::Display| ApiError::Unusable {
+        source_name: source.to_owned(),
+        reason: e.to_string(),
     };
-    let named = env::var_os("KUBECONFIG").filter(|value| !value.is_empty());
-    let (mut config, source) = match kubeconfig.or_else(|| named.is_none().then(admin).flatten()) {
+    let named = kubeconfigs_named();
+    let (mut config, source) = match kubeconfig.or_else(|| (!named).then(admin).flatten()) {
         Some(path) => {
             let source = path.display().to_string();
             let read = Kubeconfig::read_from(path).map_err(|e| unusable(&source, &e))?;
             (of(read).await.map_err(|e| unusable(&source, &e))?, source)
         }
-        None if named.is_some() => {
+        None if named => {
             let source = "KUBECONFIG".to_owned();
             let read = Kubeconfig::read().map_err(|e| unusable(&source, &e))?;
             (of(read).await.map_err(|e| unusable(&source, &e))?, source)
         }
-        None if env::var_os("KUBERNETES_SERVICE_HOST").is_some() => {
+        None if in_a_pod() => {
             let source = "this pod's service account".to_owned();
             (Config::incluster().map_err(|e| unusable(&source, &e))?, source)
         }
-        None => {
-            let message =
-                format!("no way to the Kubernetes API is known: KUBECONFIG names no file, and there is no {ADMIN}");
-            return Err(Refused::new("unavailable", message));
-        }
+        None => return Err(ApiError::NoWay { admin: ADMIN.into() }),
     };
     (config.connect_timeout, config.read_timeout, config.write_timeout) = (Some(CONNECT), Some(SILENCE), Some(SILENCE));
     tls::name_provider();
     Client::try_from(config).map_err(|e| unusable(&source, &e))
 }
 
-async fn of(kubeconfig: Kubeconfig) -> Result<Config, kube::config::KubeconfigError> {
+/// Whether anything says where the API is, without looking at what it says.
+pub fn known() -> bool {
+    kubeconfigs_named() || admin().is_some() || in_a_pod()
+}
+
+/// The one kubeconfig that this process's surroundings lead to, for those who come back later with other variables: none where
+/// there is none, where `KUBECONFIG` names several, and for a pod's service account.
+pub fn only_kubeconfig() -> Option<PathBuf> {
+    match env::var_os("KUBECONFIG").filter(|value| !value.is_empty()) {
+        Some(value) => {
+            let mut paths = env::split_paths(&value);
+            paths.next().filter(|_| paths.next().is_none())
+        }
+        None => admin().map(Path::to_owned),
+    }
+}
+
+async fn of(kubeconfig: Kubeconfig) -> Result<Config, KubeconfigError> {
     Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await
+}
+
+fn kubeconfigs_named() -> bool {
+    env::var_os("KUBECONFIG").is_some_and(|value| !value.is_empty())
+}
+
+fn in_a_pod() -> bool {
+    env::var_os("KUBERNETES_SERVICE_HOST").is_some()
 }
 
 fn admin() -> Option<&'static Path> {
