@@ -167,8 +167,8 @@ impl MemberConfig {
 
 impl MemberTls {
     /// All the files.
-    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        [&self.ca, &self.peer_cert, &self.peer_key, &self.server_cert, &self.server_key].into_iter().chain(&self.peer_ca)
+    pub fn files(&self) -> Vec<&PathBuf> {
+        [&self.ca, &self.peer_cert, &self.peer_key, &self.server_cert, &self.server_key].into_iter().chain(&self.peer_ca).collect()
     }
 }
 
