@@ -3,6 +3,7 @@
 use super::cluster_args::{ClusterArgs, pki_failure};
 use super::defaults::Defaults;
 use super::execution::execute_run;
+use super::launcher_args::{LauncherArgs, LauncherKind};
 use super::limit_args::{LimitArgs, Rules};
 use super::member_args::{MemberArgs, Planned};
 use super::plugin_args::{Chosen, PluginArgs};
@@ -25,9 +26,8 @@ pub(super) struct JoinArgs {
     pub(super) state: StateArgs,
     #[command(flatten)]
     limits: LimitArgs,
-    /// Who starts the member's etcd [default: process]
-    #[arg(long, value_enum, help_heading = "Member")]
-    launcher: Option<LauncherKind>,
+    #[command(flatten)]
+    pub(super) launcher: LauncherArgs,
 }
 
 /// Arguments of `runner join`.
@@ -40,15 +40,6 @@ pub(super) struct Args {
     supervise: bool,
 }
 
-/// Who starts the member's etcd.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum LauncherKind {
-    /// runner, as a process of its own that outlives it
-    Process,
-    /// Somebody else: runner prints the exact flags and waits for the member to appear
-    External,
-}
-
 /// A join, checked as far as it can be without touching anything.
 pub(super) struct Prepared {
     pub(super) plan: JoinPlan,
@@ -57,10 +48,9 @@ pub(super) struct Prepared {
 }
 
 pub(super) async fn run(args: Args, frame: &Frame) -> CommandEnded {
-    if args.supervise && args.join.launcher(&frame.defaults) == LauncherKind::External {
-        return Err(
-            super::bad_input("--supervise needs a member that runner starts itself").hint("leave --launcher external away")
-        );
+    if args.supervise && args.join.launcher.kind(&frame.defaults) != LauncherKind::Process {
+        return Err(super::bad_input("--supervise needs a member that runner starts as a process of its own")
+            .hint("leave --launcher away: whoever else starts the member keeps it running"));
     }
     warn_insecure(&args.join, frame);
     let Prepared { plan, setup, state } = args.join.prepare(true, &frame.defaults)?;
@@ -86,11 +76,6 @@ pub(super) fn warn_insecure(args: &JoinArgs, frame: &Frame) {
 }
 
 impl JoinArgs {
-    /// Who starts the member.
-    fn launcher(&self, defaults: &Defaults) -> LauncherKind {
-        self.launcher.unwrap_or(defaults.launcher)
-    }
-
     /// Checks the arguments and files and makes this node's certificates where the CA's key is here (`issue`).
     pub(super) fn prepare(&self, issue: bool, defaults: &Defaults) -> Result<Prepared, Failure> {
         let insecure = self.cluster.trust.insecure;
@@ -98,22 +83,18 @@ impl JoinArgs {
         let planned = self.member.planned(defaults, insecure)?;
         let Chosen { plugins, policy, mut overrides } = self.plugins.chosen(defaults)?;
         let spec = policy.as_ref().map(|file| &file.policy.spec);
-        let kind = self.launcher(defaults);
-        let rules = self.limits.rules(defaults, spec, kind == LauncherKind::External, &mut overrides);
+        self.limits.check_floors(defaults, policy.as_ref())?;
+        let external = self.launcher.external(defaults);
+        let rules = self.limits.rules(defaults, spec, external, &mut overrides);
         let state = self.state.member(defaults, &planned.name)?;
         let pki = (!insecure).then(|| self.cluster.trust.pki(defaults));
-        if let Some(pki) = pki.as_ref().filter(|_| issue && kind == LauncherKind::Process) {
+        if let Some(pki) = pki.as_ref().filter(|_| issue && !external) {
             pki.issue_node(&planned.node_names()).map_err(|e| pki_failure(&e))?;
         }
         let trust = self.cluster.trust.trust(defaults);
         // Files that cannot be used are said before anything else is tried.
         trust.cluster()?;
-        let launcher = match kind {
-            LauncherKind::Process => {
-                ChosenLauncher::Process(self.member.process(defaults, &planned, pki.as_ref(), state.log_file())?)
-            }
-            LauncherKind::External => ChosenLauncher::External(self.member.external(defaults, pki.as_ref())?),
-        };
+        let launcher = self.launcher.chosen(defaults, &self.member, &planned, pki.as_ref(), state.log_file())?;
         let policy = policy.map(|file| format!("{} ({})", file.policy.metadata.name.0, file.path.display()));
         let setup = Setup {
             trust,
@@ -123,6 +104,8 @@ impl JoinArgs {
             policy,
             overrides,
             kubeconfig: defaults.kubeconfig(),
+            profile: defaults.profile.as_ref().map(|profile| profile.title()),
+            lock_prefix: Some(defaults.lock_prefix.clone()),
         };
         Ok(Prepared { plan: plan(planned, endpoints, rules), setup, state })
     }

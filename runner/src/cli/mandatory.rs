@@ -12,7 +12,7 @@ use crate::config::policy::{self, Mistake, PolicyFile};
 use crate::config::profile::{Profile, ProfileFile};
 use crate::grants::Grants;
 use crate::pipeline::{Failure, FailurePolicy};
-use crate::supply::{Resolved, Store};
+use crate::supply::Store;
 
 /// What may be done instead of what was refused.
 const MAY: &str = "a policy may add plugins, and say of a mandatory one that its failure fails the join";
@@ -63,7 +63,7 @@ impl Mandatory {
         file: &PolicyFile,
         i: usize,
         entry: &policy::Plugin,
-        resolved: &Resolved,
+        digest: &str,
         name: &str,
     ) -> Result<bool, Mistake> {
         let Some(chosen) = self.plugins.iter_mut().find(|plugin| plugin.name == name) else { return Ok(false) };
@@ -73,7 +73,7 @@ impl Mandatory {
             mistake.hints.push(MAY.to_owned());
             mistake
         };
-        if chosen.digest.as_deref() != Some(resolved.digest.to_string().as_str()) {
+        if chosen.digest.as_deref() != Some(digest) {
             return Err(refused("source", "and this is another component: give yours another name"));
         }
         if entry.mode == policy::Mode::Monitor && chosen.mode != crate::pipeline::Mode::Monitor {
@@ -105,12 +105,27 @@ impl Mandatory {
         Ok(true)
     }
 
+    /// Leaves out what was given once more on the command line: it is asked anyway.
+    pub(super) fn drop_repeated(&self, plugins: &mut Vec<ChosenPlugin>) {
+        let mut of_profile = self.plugins.len();
+        plugins.retain(|plugin| {
+            let first = of_profile > 0;
+            of_profile = of_profile.saturating_sub(1);
+            let again = |mandatory: &ChosenPlugin| mandatory.name == plugin.name && mandatory.digest == plugin.digest;
+            first || !self.plugins.iter().any(again)
+        });
+    }
+
     /// Refuses settings on the command line that the profile fixes.
     pub(super) fn settings(&self, plugin: &ChosenPlugin, settings: &serde_json::Value) -> Result<(), Failure> {
         match &plugin.mandatory {
             Some(profile) if plugin.settings != *settings && !adjustable(self.profile.as_deref(), &plugin.name) => {
-                let text = format!("--plugin-settings: {} is mandatory by the profile {profile}, which fixes its settings", plugin.name);
-                Err(bad_input(text).hint("leave the flag away for this plugin; the profile's `adjustable` says whose settings are free"))
+                let text = format!(
+                    "--plugin-settings: {} is mandatory by the profile {profile}, which fixes its settings",
+                    plugin.name
+                );
+                Err(bad_input(text)
+                    .hint("leave the flag away for this plugin; the profile's `adjustable` says whose settings are free"))
             }
             _ => Ok(()),
         }
@@ -120,8 +135,10 @@ impl Mandatory {
     pub(super) fn failure(plugin: &ChosenPlugin, policy: FailurePolicy) -> Result<(), Failure> {
         match &plugin.mandatory {
             Some(profile) if policy == FailurePolicy::Ignore && plugin.failure_policy != Some(FailurePolicy::Ignore) => {
-                let text =
-                    format!("--plugin-failure: {} is mandatory by the profile {profile}, so its failure cannot be ignored", plugin.name);
+                let text = format!(
+                    "--plugin-failure: {} is mandatory by the profile {profile}, so its failure cannot be ignored",
+                    plugin.name
+                );
                 Err(bad_input(text).hint("leave the flag away for this plugin, or say `fail`"))
             }
             _ => Ok(()),
@@ -142,7 +159,9 @@ fn embedded(defaults: &Defaults, profile: &ProfileFile, i: usize, name: &str) ->
     let digest = embedded.digest();
     if let Some(pinned) = profile.profile.plugins[i].digest.as_ref().filter(|pinned| pinned.0 != digest) {
         let what = format!("the plugin {name} in {} is {digest}, not {}", program.title(), pinned.0);
-        return Err(mistaken(profile.mistake(&["plugins", &number, "digest"], what)).hint("pin what is built in, or leave it away"));
+        return Err(
+            mistaken(profile.mistake(&["plugins", &number, "digest"], what)).hint("pin what is built in, or leave it away")
+        );
     }
     Ok(ChosenPlugin {
         digest: Some(digest),
@@ -166,7 +185,8 @@ pub(super) fn check_floors(
     let gate = policy.map(|file| file.policy.spec.gate).unwrap_or_default();
     let in_policy = |key: &str, what: String| {
         policy.map_or(Ok(()), |file| {
-            Err(mistaken(file.spec_mistake(&["spec", "gate", key], what)).hint("a policy may tighten the gate, not loosen it"))
+            Err(mistaken(file.spec_mistake(&["spec", "gate", key], what))
+                .hint("a policy may tighten the gate, not loosen it"))
         })
     };
     if let Some(most) = floors.max_lag {
@@ -180,7 +200,8 @@ pub(super) fn check_floors(
     }
     if let Some(policy::Span(least)) = floors.stability {
         let show = |time: Duration| humantime::format_duration(time).to_string();
-        let looser = |time| format!("{} is looser than the profile {title} allows, which is {} at least", show(time), show(least));
+        let looser =
+            |time| format!("{} is looser than the profile {title} allows, which is {} at least", show(time), show(least));
         if let Some(time) = flags.1.filter(|time| *time < least) {
             return Err(bad_input(format!("--stability: {}", looser(time))).hint("give more, or leave the flag away"));
         }

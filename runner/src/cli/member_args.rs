@@ -99,12 +99,16 @@ impl MemberArgs {
         pki: Option<&Pki>,
         log_file: PathBuf,
     ) -> Result<ProcessConfig, Failure> {
-        let etcd = self.etcd.clone().map_or_else(|| defaults.etcd(), |path| Ok(absolute(path)))?;
-        Ok(ProcessConfig { etcd, log_file, member: self.config(defaults, planned, pki) })
+        Ok(ProcessConfig { etcd: self.program(defaults)?, log_file, member: self.config(defaults, planned, pki) })
+    }
+
+    /// The etcd to start, absolute.
+    pub(super) fn program(&self, defaults: &Defaults) -> Result<PathBuf, Failure> {
+        self.etcd.clone().map_or_else(|| defaults.etcd(), |path| Ok(absolute(path)))
     }
 
     /// The member, as every launcher that starts it needs it.
-    fn config(&self, defaults: &Defaults, planned: &Planned, pki: Option<&Pki>) -> MemberConfig {
+    pub(super) fn config(&self, defaults: &Defaults, planned: &Planned, pki: Option<&Pki>) -> MemberConfig {
         MemberConfig {
             data_dir: self.data_dir(defaults),
             // Named, so that whether they are free is known before the cluster is changed.

@@ -1,6 +1,7 @@
 //! `runner profile`
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -8,8 +9,9 @@ use serde::Serialize;
 use super::cluster_args::absolute;
 use super::defaults::Defaults;
 use super::mandatory::Mandatory;
+use super::plugin_store_args::{StoreArgs, show};
 use super::policy_args::mistaken;
-use super::{Ended, Frame, Output};
+use super::{Ended, Frame};
 use crate::config::profile::ProfileFile;
 use crate::pipeline::{Failure, Outcome};
 
@@ -38,16 +40,12 @@ pub(super) fn run(command: Command, frame: &Frame) -> Ended {
         Command::Check { file } => {
             let profile = ProfileFile::read(&absolute(file)).map_err(mistaken)?;
             let bare = Defaults { distribution: frame.defaults.distribution.clone(), ..Defaults::built_in() };
-            bare.with_profile(std::sync::Arc::new(profile))?
+            bare.with_profile(Arc::new(profile))
         }
     };
     let rows = rows(&defaults)?;
     let title = defaults.profile.as_ref().map_or_else(|| "no profile".to_owned(), |profile| profile.title());
-    let shown = match frame.global.output {
-        Output::Text => text(&title, &rows),
-        Output::Json => serde_json::to_string_pretty(&serde_json::json!({ "profile": title, "values": rows })).unwrap_or_default(),
-    };
-    let _ = frame.printer.data(&frame.printer.stdout.style.clean_lines(&shown));
+    show(frame, &text(&title, &rows), &serde_json::json!({ "profile": title, "values": rows }));
     Ok(Outcome::Joined)
 }
 
@@ -63,7 +61,7 @@ fn rows(defaults: &Defaults) -> Result<Vec<Row>, Failure> {
         .map(|(key, value)| Row { from: from(&key.split('.').collect::<Vec<_>>()), key: key.to_owned(), value })
         .collect();
     let Some(profile) = &defaults.profile else { return Ok(rows) };
-    let store = super::plugin_store_args::StoreArgs::default().open(defaults)?;
+    let store = StoreArgs::default().open(defaults)?;
     for (i, plugin) in Mandatory::of(defaults, store.as_ref())?.plugins.iter().enumerate() {
         let value = format!("{} {}", plugin.name, plugin.digest.as_deref().unwrap_or_default());
         rows.push(Row { key: format!("plugins[{i}]"), value, from: from(&["plugins", &i.to_string()]) });

@@ -22,7 +22,7 @@ pub(super) fn defaults(distribution: &Distribution, named: Option<PathBuf>) -> R
     let profile = in_force(distribution, named, Path::new(MACHINE_PROFILE))?;
     let defaults = Defaults { distribution: distribution.clone(), ..Defaults::built_in() };
     match profile {
-        Some(profile) => defaults.with_profile(Arc::new(profile)),
+        Some(profile) => Ok(defaults.with_profile(Arc::new(profile))),
         None => Ok(defaults),
     }
 }
@@ -31,7 +31,8 @@ pub(super) fn defaults(distribution: &Distribution, named: Option<PathBuf>) -> R
 fn in_force(distribution: &Distribution, named: Option<PathBuf>, machine: &Path) -> Result<Option<ProfileFile>, Failure> {
     match (named, distribution.own_profile()) {
         (Some(named), Some(_)) if !distribution.may_replace_profile() => {
-            let text = format!("--profile {}: {} has a profile of its own, which stays", named.display(), distribution.title());
+            let text =
+                format!("--profile {}: {} has a profile of its own, which stays", named.display(), distribution.title());
             Err(bad_input(text).hint("leave --profile and RUNNER_PROFILE away; `profile show` says what is in force"))
         }
         (Some(named), _) => ProfileFile::read(&absolute(named)).map(Some).map_err(mistaken),
@@ -53,7 +54,8 @@ pub(super) fn refuse_banned(profile: &ProfileFile, command: &Command, matches: &
     for (i, banned) in profile.profile.banned.iter().enumerate() {
         let name = banned.flag.0.trim_start_matches("--");
         if !knows(command, name) {
-            let mistake = profile.mistake(&["banned", &i.to_string(), "flag"], format!("there is no flag {}", banned.flag.0));
+            let mistake =
+                profile.mistake(&["banned", &i.to_string(), "flag"], format!("there is no flag {}", banned.flag.0));
             return Err(mistaken(mistake).hint("see the flags that there are with `--help`"));
         }
         if let Some(how) = given(command, matches, name) {

@@ -168,7 +168,10 @@ impl MemberConfig {
 impl MemberTls {
     /// All the files.
     pub fn files(&self) -> Vec<&PathBuf> {
-        [&self.ca, &self.peer_cert, &self.peer_key, &self.server_cert, &self.server_key].into_iter().chain(&self.peer_ca).collect()
+        [&self.ca, &self.peer_cert, &self.peer_key, &self.server_cert, &self.server_key]
+            .into_iter()
+            .chain(&self.peer_ca)
+            .collect()
     }
 }
 

@@ -209,6 +209,10 @@ impl Launcher for ProcessLauncher {
         if self.find().await.is_empty() { Running::No { log: self.last_words() } } else { Running::Yes }
     }
 
+    async fn where_to_look(&self) -> Vec<String> {
+        vec![format!("its log: {}", self.config.log_file.display())]
+    }
+
     async fn stop(&self) -> Result<(), LaunchError> {
         let _no_start_meanwhile = self.starting.lock().await;
         while let Some(process) = self.process().await? {
@@ -218,14 +222,14 @@ impl Launcher for ProcessLauncher {
         Ok(())
     }
 
-    async fn discard_data(&self, folder: bool) -> Result<(), LaunchError> {
+    async fn discard_data(&self, folder: bool) -> Result<Option<PathBuf>, LaunchError> {
         let _no_start_meanwhile = self.starting.lock().await;
         if !self.find().await.is_empty() {
             let path = self.config.member.data_dir.display();
             return Err(refuse(format!("the member's etcd runs: {path} is in use"), &["stop it first"]));
         }
         let path = self.config.member.data_dir.clone();
-        blocking(move || data_dir::discard(&path, folder)).await
+        blocking(move || data_dir::discard(&path, folder)).await.map(|()| None)
     }
 
     async fn data_size(&self) -> u64 {

@@ -9,17 +9,15 @@
 //! - an etcd without `/livez` is asked what it knows, and one of 3.4 told to log as the later ones do.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, EnvVar, HTTPGetAction, HostPathVolumeSource, Pod, PodSecurityContext, PodSpec, PodStatus,
-    Probe, ResourceRequirements, SeccompProfile, Volume, VolumeMount,
+    Container, EnvVar, HostPathVolumeSource, Pod, PodSecurityContext, PodSpec, PodStatus, ResourceRequirements,
+    SeccompProfile, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::probes::Probes;
 use super::yaml;
 use crate::launch::flags::{self, Wiring};
 use crate::launch::{EtcdVersion, MemberConfig, StaticPodConfig, refuse, url};
@@ -34,14 +32,8 @@ pub(super) const MARK: &str = "# Written by runner for the etcd member ";
 /// Where kubeadm's discovery of endpoints, and runner's, looks.
 const ADVERTISED: &str = "kubeadm.kubernetes.io/etcd.advertise-client-urls";
 
-/// The name of the port that the probes ask, as kubeadm's.
-const PROBE_PORT: &str = "probe-port";
-
 /// The value of the priority class `system-node-critical`.
 const NODE_CRITICAL: i32 = 2_000_001_000;
-
-/// How often the kubelet probes, in seconds.
-const PERIOD: i32 = 10;
 
 /// The manifest of this member, whole.
 pub(super) fn manifest(spec: &MemberSpec, config: &StaticPodConfig, version: &EtcdVersion) -> Result<String, LaunchError> {
@@ -71,36 +63,21 @@ pub fn listen_client_urls(urls: &[String]) -> Vec<String> {
 
 fn pod(spec: &MemberSpec, config: &StaticPodConfig, version: &EtcdVersion) -> Result<Pod, LaunchError> {
     let member = &config.member;
-    let (probe_host, probe_port) = probed(member)?;
-    let probe = |path: &str| HTTPGetAction {
-        host: Some(probe_host.clone()),
-        path: Some(path.to_owned()),
-        port: IntOrString::String(PROBE_PORT.to_owned()),
-        scheme: Some("HTTP".to_owned()),
-        ..HTTPGetAction::default()
-    };
-    let paths = Paths::of(version);
+    let probes = Probes::of(member, version, config.startup_timeout)?;
     let mounts = mounts(member)?;
-    let env: Vec<_> = member.env.iter().map(|(name, value)| EnvVar {
-        name: name.clone(),
-        value: Some(value.clone()),
-        ..EnvVar::default()
-    });
+    let variable =
+        |(name, value): (&String, &String)| EnvVar { name: name.clone(), value: Some(value.clone()), ..EnvVar::default() };
+    let env: Vec<_> = member.env.iter().map(variable).collect();
     let container = Container {
         name: "etcd".to_owned(),
         image: Some(config.image.clone()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
         command: Some(command(spec, member, version)?),
-        env: Some(env.collect::<Vec<_>>()).filter(|env| !env.is_empty()),
-        liveness_probe: Some(http_probe(probe(paths.live), Some(PERIOD), 8, PERIOD)),
-        readiness_probe: paths.ready.map(|path| http_probe(probe(path), None, 3, 1)),
-        startup_probe: Some(http_probe(probe(paths.start), Some(PERIOD), threshold(config.startup_timeout), PERIOD)),
-        ports: Some(vec![ContainerPort {
-            container_port: probe_port.into(),
-            name: Some(PROBE_PORT.to_owned()),
-            protocol: Some("TCP".to_owned()),
-            ..ContainerPort::default()
-        }]),
+        env: Some(env).filter(|env| !env.is_empty()),
+        liveness_probe: Some(probes.live),
+        readiness_probe: probes.ready,
+        startup_probe: Some(probes.start),
+        ports: Some(vec![probes.port]),
         resources: Some(ResourceRequirements {
             requests: Some(BTreeMap::from([
                 ("cpu".to_owned(), Quantity("100m".to_owned())),
@@ -166,62 +143,6 @@ fn command(spec: &MemberSpec, member: &MemberConfig, version: &EtcdVersion) -> R
     Ok(std::iter::once("etcd".to_owned()).chain(arguments).collect())
 }
 
-/// What the probes ask on the metrics port.
-struct Paths {
-    live: &'static str,
-    ready: Option<&'static str>,
-    start: &'static str,
-}
-
-impl Paths {
-    /// `/livez` and `/readyz` came with 3.4.29, 3.5.11 and 3.6.0. Before, kubeadm asked `/health`; its `serializable` came with
-    /// 3.5.0 and is ignored by 3.4, whose learners answer a linearizable `/health` as long as the cluster has a leader.
-    fn of(version: &EtcdVersion) -> Self {
-        let since = [(4, 29), (5, 11)];
-        let modern =
-            version.minor >= 6 || since.iter().any(|(minor, patch)| version.minor == *minor && version.patch >= *patch);
-        match modern {
-            true => Self { live: "/livez", ready: Some("/readyz"), start: "/livez" },
-            false => Self {
-                live: "/health?exclude=NOSPACE&serializable=true",
-                ready: None,
-                start: "/health?exclude=NOSPACE&serializable=true",
-            },
-        }
-    }
-}
-
-fn http_probe(ask: HTTPGetAction, delay: Option<i32>, failures: i32, period: i32) -> Probe {
-    Probe {
-        failure_threshold: Some(failures),
-        http_get: Some(ask),
-        initial_delay_seconds: delay,
-        period_seconds: Some(period),
-        timeout_seconds: Some(15),
-        ..Probe::default()
-    }
-}
-
-/// How many failures the startup probe may see in this time, as kubeadm computes it.
-fn threshold(time: Duration) -> i32 {
-    i32::try_from(time.as_secs().div_ceil(PERIOD as u64)).unwrap_or(i32::MAX).max(1)
-}
-
-/// Host and port of the metrics URL, for the probes.
-pub(super) fn probed(member: &MemberConfig) -> Result<(String, u16), LaunchError> {
-    let Some(metrics) = &member.metrics_url else {
-        let hint = "give it, http://127.0.0.1:2381 for example";
-        return Err(refuse("a static pod's probes need etcd's metrics URL", &[hint]));
-    };
-    let address = url::listen(metrics)?.address;
-    let host = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".to_owned(),
-        IpAddr::V6(ip) if ip.is_unspecified() => "::1".to_owned(),
-        ip => ip.to_string(),
-    };
-    Ok((host, address.port()))
-}
-
 /// What of the node the pod sees, by the volumes' names: the data directory and the folder of the certificates, each at its own
 /// path.
 pub(super) fn mounts(member: &MemberConfig) -> Result<Vec<(&'static str, String)>, LaunchError> {
@@ -257,5 +178,4 @@ fn volumes(mounts: &[(&'static str, String)]) -> Vec<Volume> {
 }
 
 #[cfg(test)]
-#[path = "manifest_tests.rs"]
 mod tests;

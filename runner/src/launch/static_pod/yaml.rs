@@ -17,7 +17,7 @@ fn block(value: &Value, depth: usize, out: &mut String) {
     match value {
         Value::Object(map) if !map.is_empty() => {
             let mut entries: Vec<_> = map.iter().collect();
-            entries.sort();
+            entries.sort_by_key(|(key, _)| *key);
             for (number, (key, value)) in entries.into_iter().enumerate() {
                 // The first entry of a list's item stands behind the dash.
                 if number > 0 || !out.ends_with("- ") {
