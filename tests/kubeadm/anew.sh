@@ -14,8 +14,10 @@ stamp=k8s.io/component-base/version
     -ldflags "-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=$minor" .)
 "$scratch/kubeadm" version -o json > "$folder/version.json"
 "$scratch/kubeadm" join --help 2>/dev/null | sed -n '/^```$/,/^```$/p' | sed '/^```$/d' > "$folder/join-phases.txt"
-"$scratch/kubeadm" join --skip-phases=no-such-phase --discovery-token abcdef.0123456789abcdef \
-    --discovery-token-unsafe-skip-ca-verification 127.0.0.1:1 2>&1 | grep -v '^W' | head -1 > "$folder/unknown-phase.txt" || true
+# A phase that there is not, which kubeadm says before it does anything.
+"$scratch/kubeadm" join --skip-phases=no-such-phase --cri-socket unix:///none --token abcdef.0123456789abcdef \
+    --discovery-token-unsafe-skip-ca-verification 127.0.0.1:1 > "$scratch/unknown" 2>&1 || true
+grep -v '^[IW][0-9]' "$scratch/unknown" | head -1 > "$folder/unknown-phase.txt"
 for config in "$configs"/*.yaml; do
     name=$(basename "$config" .yaml)
     sed "s/@MINOR@/$minor/" "$config" > "$scratch/config.yaml"

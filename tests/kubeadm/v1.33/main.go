@@ -2,13 +2,15 @@
 package main
 
 import (
+	"fmt"
 	"os"
 
 	"k8s.io/kubernetes/cmd/kubeadm/app"
 )
 
 func main() {
-	if app.Run() != nil {
+	if err := app.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }

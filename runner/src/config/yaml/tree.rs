@@ -131,6 +131,11 @@ impl Node {
 
     /// The value as a type, or the first thing in it that does not fit, with its place in this file.
     pub(in crate::config) fn decode<T: DeserializeOwned>(&self, file: &FilePath) -> Result<T, Mistake> {
+        self.decode_or_unknown(file).map_err(|(mistake, _)| mistake)
+    }
+
+    /// The same; and whether what does not fit is a key that is not known.
+    pub(in crate::config) fn decode_or_unknown<T: DeserializeOwned>(&self, file: &FilePath) -> Result<T, (Mistake, bool)> {
         serde_path_to_error::deserialize(self.value()).map_err(|error| {
             let (what, hint) = explain(&error.inner().to_string());
             let at_key = what.starts_with("there is no key");
@@ -138,8 +143,29 @@ impl Node {
             let path = error.path().to_string();
             mistake.path = if path == "." { String::new() } else { path };
             mistake.hints.extend(hint);
-            mistake
+            (mistake, at_key)
         })
+    }
+
+    /// Where the key is that this path ends in; none where there is none. A key without a value is as good as none.
+    pub(in crate::config) fn key_place(&self, path: &[&str]) -> Option<Place> {
+        let (last, before) = path.split_last()?;
+        let Bare::Mapping(entries) = &before.iter().try_fold(self, |node, key| node.get(key))?.bare else { return None };
+        let (key, value) = entries.iter().find(|(k, _)| k.text == *last)?;
+        (value.bare != Bare::Scalar(Value::Null)).then_some(key.place)
+    }
+
+    /// Takes the key away at which this mistake is. False where there is none.
+    pub(in crate::config) fn remove(&mut self, mistake: &Mistake) -> bool {
+        match &mut self.bare {
+            Bare::Scalar(_) => false,
+            Bare::List(items) => items.iter_mut().any(|item| item.remove(mistake)),
+            Bare::Mapping(entries) => {
+                let before = entries.len();
+                entries.retain(|(key, _)| Some(key.place) != mistake.place);
+                entries.len() < before || entries.iter_mut().any(|(_, value)| value.remove(mistake))
+            }
+        }
     }
 
     /// Where this path leads, or the last thing on the way that there is. A path that ends in a key is at the key where
