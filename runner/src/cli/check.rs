@@ -17,7 +17,8 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let Prepared { plan, setup, .. } = args.join.prepare(false, frame).await?;
     let readers = Readers::new(frame);
     let printer = frame.printer;
-    let parts = setup.parts(&plan, readers.sink.clone(), None, move |text| printer.say(&text))?;
+    let parts =
+        setup.parts(&plan, &frame.defaults.distribution, readers.sink.clone(), None, move |text| printer.say(&text))?;
     let conclusion = check_only(plan, parts, signals::listen(printer)).await;
     readers.flush();
     ended(&conclusion)
