@@ -2,13 +2,14 @@
 
 use super::cluster_args::{ClusterArgs, pki_failure};
 use super::execution::execute_run;
+use super::kubernetes_args::Found;
 use super::limit_args::{LimitArgs, Rules};
 use super::member_args::{MemberArgs, Planned};
 use super::plugin_args::{Chosen, PluginArgs};
 use super::setup::{ChosenLauncher, Setup, plugin_cache};
 use super::state_dir::{MemberState, StateArgs};
 use super::{Ended as CommandEnded, Frame};
-use crate::launch::{Ended, ProcessLauncher};
+use crate::launch::{Ended, ExternalConfig, ProcessLauncher};
 use crate::pipeline::{Failure, JoinPlan, Operation, Outcome};
 
 /// Arguments of `runner join` and `runner check`: what is to be joined, how, and by whose leave.
@@ -27,6 +28,9 @@ pub(super) struct JoinArgs {
     /// Who starts the member's etcd
     #[arg(long, value_enum, default_value_t, help_heading = "Member")]
     launcher: LauncherKind,
+    /// Once the member is a verified voter, give this node the labels and the taint of a control-plane node, as kubeadm does
+    #[arg(long, help_heading = "Kubernetes")]
+    mark_control_plane: bool,
 }
 
 /// Arguments of `runner join`.
@@ -63,7 +67,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> CommandEnded {
         );
     }
     warn_insecure(&args.join, frame);
-    let Prepared { plan, setup, state } = args.join.prepare(true)?;
+    let Prepared { plan, setup, state } = args.join.prepare(true).await?;
     let journal = state.fresh_journal()?;
     let outcome = execute_run(Operation::Join, plan, &setup, journal, &state, frame).await?;
     if let (Outcome::Joined, true, ChosenLauncher::Process(config)) = (outcome, args.supervise, setup.launcher) {
@@ -87,10 +91,10 @@ pub(super) fn warn_insecure(args: &JoinArgs, frame: &Frame) {
 
 impl JoinArgs {
     /// Checks the arguments and files and makes this node's certificates where the CA's key is here (`issue`).
-    pub(super) fn prepare(&self, issue: bool) -> Result<Prepared, Failure> {
+    pub(super) async fn prepare(&self, issue: bool) -> Result<Prepared, Failure> {
         let insecure = self.cluster.trust.insecure;
-        let endpoints = self.cluster.endpoints()?;
         let planned = self.member.planned(insecure)?;
+        let kubernetes = self.cluster.kubernetes.settings(&planned.name, self.mark_control_plane)?;
         let Chosen { plugins, policy, mut overrides } = self.plugins.chosen()?;
         let spec = policy.as_ref().map(|file| &file.policy.spec);
         let rules = self.limits.rules(spec, self.launcher == LauncherKind::External, &mut overrides);
@@ -98,10 +102,14 @@ impl JoinArgs {
         let pki = (!insecure).then(|| self.cluster.trust.pki());
         if let Some(pki) = pki.as_ref().filter(|_| issue && self.launcher == LauncherKind::Process) {
             pki.issue_node(&planned.node_names()).map_err(|e| pki_failure(&e))?;
+        } else if let Some(pki) = pki.as_ref().filter(|pki| pki.ca_cert().exists()) {
+            // Whoever starts the member: what is here must fit before the cluster is changed.
+            pki.check(&planned.node_names()).map_err(|e| pki_failure(&e))?;
         }
         let trust = self.cluster.trust.trust();
         // Files that cannot be used are said before anything else is tried.
         trust.cluster()?;
+        let Found { endpoints, notes } = self.cluster.found(kubernetes.as_ref()).await?;
         let launcher = match self.launcher {
             LauncherKind::Process => {
                 ChosenLauncher::Process(self.member.process(&planned, pki.as_ref(), state.log_file())?)
@@ -109,7 +117,28 @@ impl JoinArgs {
             LauncherKind::External => ChosenLauncher::External(self.member.external(pki.as_ref())?),
         };
         let policy = policy.map(|file| format!("{} ({})", file.policy.metadata.name.0, file.path.display()));
-        let setup = Setup { trust, launcher, plugins, plugin_cache: plugin_cache(), policy, overrides };
+        let setup =
+            Setup { trust, launcher, plugins, plugin_cache: plugin_cache(), policy, overrides, kubernetes, notes };
+        Ok(Prepared { plan: plan(planned, endpoints, rules), setup, state })
+    }
+
+    /// Checks the arguments and files that are about the cluster: nothing of a member is needed.
+    pub(super) async fn prepare_for_worker(&self) -> Result<Prepared, Failure> {
+        let name = self.member.name()?;
+        let kubernetes = self.cluster.kubernetes.settings(&name, false)?;
+        let Chosen { plugins, policy, mut overrides } = self.plugins.chosen()?;
+        let spec = policy.as_ref().map(|file| &file.policy.spec);
+        let rules = self.limits.rules(spec, false, &mut overrides);
+        let trust = self.cluster.trust.trust();
+        trust.cluster()?;
+        let Found { endpoints, notes } = self.cluster.found(kubernetes.as_ref()).await?;
+        let state = self.state.member(&name)?;
+        let policy = policy.map(|file| format!("{} ({})", file.policy.metadata.name.0, file.path.display()));
+        // Nobody starts anything.
+        let launcher = ChosenLauncher::External(ExternalConfig::default());
+        let setup =
+            Setup { trust, launcher, plugins, plugin_cache: plugin_cache(), policy, overrides, kubernetes, notes };
+        let planned = Planned { name, peer_urls: Vec::new(), client_urls: Vec::new() };
         Ok(Prepared { plan: plan(planned, endpoints, rules), setup, state })
     }
 }

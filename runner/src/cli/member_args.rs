@@ -17,7 +17,7 @@ pub(super) struct MemberArgs {
     #[arg(long)]
     pub(super) name: Option<String>,
     /// The address at which the other members and clients reach this node
-    #[arg(long, value_name = "IP", required_unless_present_all = ["peer_url", "client_url"])]
+    #[arg(long, value_name = "IP")]
     advertise_address: Option<IpAddr>,
     /// The peer port, with --advertise-address
     #[arg(long, value_name = "PORT", default_value_t = 2380)]
@@ -54,8 +54,8 @@ pub(super) struct Planned {
 }
 
 impl MemberArgs {
-    /// The name and URLs, checked before anything else happens.
-    pub(super) fn planned(&self, insecure: bool) -> Result<Planned, Failure> {
+    /// The name, checked.
+    pub(super) fn name(&self) -> Result<String, Failure> {
         let name = match &self.name {
             Some(name) => name.clone(),
             None => hostname()?,
@@ -67,12 +67,21 @@ impl MemberArgs {
             return Err(bad_input(format!("--name: {name:?} cannot be a member's name"))
                 .hint("use letters, digits, `-`, `_` and `.`, not beginning with a `.`"));
         }
+        Ok(name)
+    }
+
+    /// The name and URLs, checked before anything else happens.
+    pub(super) fn planned(&self, insecure: bool) -> Result<Planned, Failure> {
+        let name = self.name()?;
         let urls = |given: &[String], port: u16, flag: &str| -> Result<Vec<String>, Failure> {
             let scheme = if insecure { "http" } else { "https" };
             let urls = match (given.is_empty(), self.advertise_address) {
                 (true, Some(IpAddr::V6(ip))) => vec![format!("{scheme}://[{ip}]:{port}")],
                 (true, Some(ip)) => vec![format!("{scheme}://{ip}:{port}")],
-                (true, None) => return Err(bad_input(format!("{flag} or --advertise-address is needed"))),
+                (true, None) => {
+                    return Err(bad_input(format!("{flag} or --advertise-address is needed"))
+                        .hint("give the address at which the other nodes reach this one"));
+                }
                 (false, _) => given.iter().map(|u| u.trim_end_matches('/').to_owned()).collect(),
             };
             urls.iter().try_for_each(|url| check_url(url, flag, insecure))?;

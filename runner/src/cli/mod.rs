@@ -8,12 +8,14 @@ use tracing_subscriber::EnvFilter;
 use crate::pipeline::{Conclusion, Failure, Outcome};
 use crate::report::{ColorChoice, Printer};
 
+mod certificates;
 mod check;
 mod cluster_args;
 mod demo;
 mod execution;
 mod init;
 mod join;
+mod kubernetes_args;
 mod limit_args;
 mod member_args;
 mod output;
@@ -33,6 +35,7 @@ mod plugin_update;
 mod plugin_verify;
 mod policy;
 mod policy_args;
+mod rbac;
 mod resume;
 mod setup;
 mod signals;
@@ -95,6 +98,8 @@ enum Command {
     Rollback(resume::Args),
     /// Watch a whole join on this machine: a small cluster, three plugins, a client that writes all the time
     Demo(demo::Args),
+    /// Print the rights that runner needs of the Kubernetes API, as manifests for kubectl apply
+    Rbac(rbac::Args),
     /// Look at plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -168,6 +173,7 @@ impl Command {
             Self::Resume(args) => resume::resume(args, frame).await,
             Self::Rollback(args) => resume::rollback(args, frame).await,
             Self::Demo(args) => demo::run(args, frame).await,
+            Self::Rbac(args) => rbac::run(args, frame).await,
             Self::Plugin(command) => plugin::run(command, frame).await,
             Self::Policy(command) => policy::run(command, frame).await,
         }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::certificates;
 use super::cluster_args::Trust;
 use super::plugin_args::ChosenPlugin;
 use crate::cluster::etcd::EtcdLock;
 use crate::event::{Event, EventKind, EventSink};
-use crate::launch::{ExternalConfig, ExternalLauncher, ProcessConfig, ProcessLauncher};
-use crate::pipeline::{Failure, JoinPlan, Launcher, Mode, Parts, Policy};
+use crate::kubernetes::{Settings, Side};
+use crate::launch::{ExternalConfig, ExternalLauncher, MemberTls, ProcessConfig, ProcessLauncher};
+use crate::pipeline::{Failure, Finding, JoinLock, JoinPlan, Launcher, Mode, Parts, Policy, Severity};
 use crate::plugins::{Plugins, Recorder};
 use crate::surroundings::{Live, Site};
 
@@ -29,6 +31,12 @@ pub(super) struct Setup {
     /// What the command line said against the policy, for reports.
     #[serde(default)]
     pub(super) overrides: Vec<String>,
+    /// What the run needs to know of Kubernetes; none where the API is not used.
+    #[serde(default)]
+    pub(super) kubernetes: Option<Settings>,
+    /// What was found while the run was prepared; of no interest to one that goes on.
+    #[serde(skip)]
+    pub(super) notes: Vec<Finding>,
 }
 
 /// Who starts the member.
@@ -42,53 +50,86 @@ pub(super) enum ChosenLauncher {
 }
 
 impl Setup {
+    /// Kubernetes' side of this run, where the API is used. Asks nothing yet.
+    pub(super) fn side(&self, plan: &JoinPlan, resumed: bool, sink: Arc<dyn EventSink>) -> Option<Side> {
+        self.kubernetes.clone().map(|settings| Side::new(settings, &plan.run, resumed, sink))
+    }
+
     /// Builds everything. Starts loading the plugins; connects to nothing yet.
     pub(super) fn parts(
         &self,
         plan: &JoinPlan,
         sink: Arc<dyn EventSink>,
         recorder: Option<Arc<dyn Recorder>>,
+        side: Option<&Side>,
         announce: impl Fn(String) + Send + Sync + 'static,
     ) -> Result<Parts, Failure> {
         let cluster = self.trust.cluster()?;
-        let lock = EtcdLock::new(Arc::clone(&cluster), plan.run.clone(), plan.name.clone());
+        let lock: Arc<dyn JoinLock> =
+            Arc::new(EtcdLock::new(Arc::clone(&cluster), plan.run.clone(), plan.name.clone()));
+        let lock = match side {
+            Some(side) => side.locks(lock),
+            None => lock,
+        };
         let plugins = self.plugins.iter().map(ChosenPlugin::config).collect();
         let mut site = Site::new(Arc::clone(&cluster), plan.endpoints.clone(), self.trust.tls());
-        site.kubeconfig = kubeconfig();
+        site.kubeconfig = side.and_then(Side::kubeconfig);
         let (cache, live) = (self.plugin_cache.clone(), Arc::new(Live::new(site)));
         let all = Plugins::load_recorded(plugins, cache, live, Arc::clone(&sink), recorder);
         // Without a plugin whose word counts, nobody is asked: the built-in checks and the gate decide.
         let monitors = all.only(Mode::Monitor).map(|monitors| Arc::new(monitors) as Arc<dyn Policy>);
         let policy = Arc::new(all.only(Mode::Enforce).unwrap_or_else(|| all.nobody()));
         self.tell_policy(&*sink);
+        let certificates = certificates::findings(&self.trust, self.launcher.tls(), &plan.name);
+        self.notes.iter().chain(&certificates).for_each(|finding| tell(&*sink, finding));
         let launcher = self.launcher.build(announce);
-        Ok(Parts { cluster, launcher, lock: Arc::new(lock), policy, monitors, sink })
+        let platform = side.map(Side::platform);
+        Ok(Parts { cluster, launcher, lock, policy, monitors, platform, sink })
     }
 
     /// Tells which policy the run goes by, and where it does not.
     fn tell_policy(&self, sink: &dyn EventSink) {
         let finding = |severity, code: &str, message: String, remedy: Option<&str>| {
-            sink.emit(Event::now(EventKind::Finding {
-                source: "runner".to_owned(),
-                severity,
-                code: code.to_owned(),
-                message,
-                remedy: remedy.map(str::to_owned),
-                member: None,
-                waived: None,
-                monitored: false,
-            }));
+            let (code, remedy) = (code.to_owned(), remedy.map(str::to_owned));
+            tell(sink, &Finding { severity, code, message, remedy, member: None });
         };
         if let Some(policy) = &self.policy {
-            finding("info", "policy", format!("judged by the policy {policy}"), None);
+            finding(Severity::Info, "policy", format!("judged by the policy {policy}"), None);
         }
         for text in &self.overrides {
-            finding("warning", "policy-overridden", text.clone(), Some("where that is to last, say so in the policy"));
+            let remedy = Some("where that is to last, say so in the policy");
+            finding(Severity::Warning, "policy-overridden", text.clone(), remedy);
         }
     }
 }
 
+fn tell(sink: &dyn EventSink, finding: &Finding) {
+    let Finding { severity, code, message, remedy, member } = finding.clone();
+    sink.emit(Event::now(EventKind::Finding {
+        source: "runner".to_owned(),
+        severity: match severity {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        },
+        code,
+        message,
+        remedy,
+        member,
+        waived: None,
+        monitored: false,
+    }));
+}
+
 impl ChosenLauncher {
+    /// The certificates that the member will use, where they are known here.
+    fn tls(&self) -> Option<&MemberTls> {
+        match self {
+            Self::Process(config) => config.tls.as_ref(),
+            Self::External(config) => config.tls.as_ref(),
+        }
+    }
+
     fn build(&self, announce: impl Fn(String) + Send + Sync + 'static) -> Arc<dyn Launcher> {
         match self {
             Self::Process(config) => {
@@ -99,13 +140,6 @@ impl ChosenLauncher {
             Self::External(config) => Arc::new(ExternalLauncher::new(config.clone(), Box::new(announce))),
         }
     }
-}
-
-/// The kubeconfig of a control-plane node, where there is one and `KUBECONFIG` names no other; for plugins that may read
-/// Kubernetes objects.
-fn kubeconfig() -> Option<PathBuf> {
-    let admin = PathBuf::from("/etc/kubernetes/admin.conf");
-    (std::env::var_os("KUBECONFIG").is_none() && admin.exists()).then_some(admin)
 }
 
 /// Where compiled plugins are kept: in `RUNNER_CACHE_DIR`, or with other caches of the user.

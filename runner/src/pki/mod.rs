@@ -269,6 +269,18 @@ impl NodeNames {
     }
 }
 
+/// When the first certificate of this file ends.
+pub(crate) fn end_of(path: &Path) -> Result<Timestamp, TlsError> {
+    expiry(path).map(|expiry| expiry.not_after)
+}
+
+/// Whether the file's first certificate names this host.
+pub(crate) fn names_host(path: &Path, host: &str) -> Option<bool> {
+    let certs = pem::certificates(path).ok()?;
+    let names = NodeNames { name: host.to_owned(), ips: Vec::new(), dns: vec![host.to_owned()] };
+    Some(names::check_cover(&certs[0], path, &names).is_ok())
+}
+
 fn expiry(path: &Path) -> Result<Expiry, TlsError> {
     let certs = pem::certificates(path)?;
     let mut end = i64::MAX;
