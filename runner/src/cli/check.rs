@@ -28,8 +28,8 @@ enum Whom {
 pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     warn_insecure(&args.join, frame);
     let Prepared { plan, setup, .. } = match args.whom {
-        Whom::ControlPlane => args.join.prepare(false).await?,
-        Whom::Worker => args.join.prepare_for_worker().await?,
+        Whom::ControlPlane => args.join.prepare(false, &frame.defaults).await?,
+        Whom::Worker => args.join.prepare_for_worker(&frame.defaults).await?,
     };
     let readers = Readers::new(frame);
     let printer = frame.printer;

@@ -1,20 +1,18 @@
 //! How the cluster is found and trusted: etcdctl's flags and variables, or a pki folder as kubeadm lays it out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::bad_input;
+use super::defaults::Defaults;
 use super::kubernetes_args::{Found, KubernetesArgs, answers, discovered};
 use crate::cluster::etcd::EtcdCluster;
 use crate::kubernetes::Settings;
 use crate::pipeline::Failure;
 use crate::pki::{Pki, PkiError};
 use crate::tls::{ClientTls, TlsError};
-
-/// kubeadm's pki folder.
-pub(super) const PKI_DIR: &str = "/etc/kubernetes/pki";
 
 /// Which cluster, and by which certificates.
 #[derive(Clone, Debug, clap::Args)]
@@ -34,9 +32,9 @@ pub(super) struct ClusterArgs {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Certificates")]
 pub(super) struct TrustArgs {
-    /// The folder with `etcd/ca.crt` and the rest, in kubeadm's layout
-    #[arg(long, value_name = "DIR", default_value = PKI_DIR)]
-    pub(super) pki_dir: PathBuf,
+    /// The folder with `etcd/ca.crt` and the rest, in kubeadm's layout [default: /etc/kubernetes/pki]
+    #[arg(long, value_name = "DIR")]
+    pub(super) pki_dir: Option<PathBuf>,
     /// The CA that signed the members' server certificates; instead of the pki folder's
     #[arg(long, env = "ETCDCTL_CACERT", value_name = "FILE")]
     pub(super) cacert: Option<PathBuf>,
@@ -78,12 +76,12 @@ impl ClusterArgs {
 
 impl TrustArgs {
     /// Absolute paths, so that `resume` works from any folder.
-    pub(super) fn trust(&self) -> Trust {
+    pub(super) fn trust(&self, defaults: &Defaults) -> Trust {
         let none = Trust { insecure: true, ca: None, cert: None, key: None };
         if self.insecure {
             return none;
         }
-        let kubeadm = ClientTls::from_pki_dir(&self.pki_dir);
+        let kubeadm = ClientTls::from_pki_dir(self.pki_dir(defaults));
         // A client certificate belongs to its key: both are given, or both are the folder's.
         let (cert, key) =
             if self.cert.is_some() { (self.cert.clone(), self.key.clone()) } else { (kubeadm.cert, kubeadm.key) };
@@ -92,8 +90,12 @@ impl TrustArgs {
     }
 
     /// The pki folder.
-    pub(super) fn pki(&self) -> Pki {
-        Pki::at(absolute(self.pki_dir.clone()))
+    pub(super) fn pki(&self, defaults: &Defaults) -> Pki {
+        Pki::at(absolute(self.pki_dir(defaults).to_owned()))
+    }
+
+    fn pki_dir<'a>(&'a self, defaults: &'a Defaults) -> &'a Path {
+        self.pki_dir.as_deref().unwrap_or(&defaults.pki_dir)
     }
 }
 

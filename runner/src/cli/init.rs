@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cluster_args::{TrustArgs, pki_failure};
+use super::launcher_args::{LauncherArgs, LauncherKind};
 use super::member_args::MemberArgs;
 use super::state_dir::StateArgs;
 use super::{Ended, Frame, Output, bad_input, signals};
 use crate::cluster::{Cluster, ClusterError};
-use crate::launch::ProcessLauncher;
 use crate::pipeline::{DataDir, Failure, Interrupt, Launcher, MemberSpec, Outcome, Running};
 use crate::report::human;
 
@@ -21,6 +21,8 @@ pub(super) struct Args {
     trust: TrustArgs,
     #[command(flatten)]
     state: StateArgs,
+    #[command(flatten)]
+    launcher: LauncherArgs,
     /// Time for the member to serve its first read
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "1m", help_heading = "Limits")]
     start_timeout: Duration,
@@ -28,14 +30,20 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let say = |text: &str| frame.printer.say(text);
-    let planned = args.member.planned(args.trust.insecure)?;
+    if args.launcher.kind(&frame.defaults) == LauncherKind::External {
+        return Err(
+            bad_input("the first member of a cluster has nobody to wait for it").hint("leave --launcher external away")
+        );
+    }
+    let planned = args.member.planned(&frame.defaults, args.trust.insecure)?;
     if args.trust.insecure {
         frame
             .printer
             .print_warning("--insecure: no TLS; everybody on the network can read and write everything in this cluster");
     }
-    let state = args.state.member(&planned.name)?;
-    let pki = (!args.trust.insecure).then(|| args.trust.pki());
+    let state = args.state.member(&frame.defaults, &planned.name)?;
+    let pki = (!args.trust.insecure).then(|| args.trust.pki(&frame.defaults));
+    let chosen = args.launcher.chosen(&frame.defaults, &args.member, &planned, pki.as_ref(), state.log_file())?;
     if let Some(pki) = &pki {
         if pki.ensure_ca().map_err(|e| pki_failure(&e))? {
             say(&format!("made a private CA: {}", pki.ca_cert().display()));
@@ -44,8 +52,9 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
             say(&format!("made {}", made.display()));
         }
     }
-    let cluster = args.trust.trust().cluster()?;
-    let launcher = ProcessLauncher::new(args.member.process(&planned, pki.as_ref(), state.log_file())?);
+    let cluster = args.trust.trust(&frame.defaults).cluster()?;
+    let launcher = chosen.build(|_| {});
+    let launcher = launcher.as_ref();
     let before = launcher.data_dir().await?;
     if let DataDir::Foreign { what } = &before {
         let path = launcher.data_dir_path();
@@ -63,8 +72,8 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let began = tokio::time::Instant::now();
     launcher.start(&spec).await?;
     let client = planned.client_urls.first().cloned().unwrap_or_default();
-    if let Err(failure) = serving(&launcher, cluster, &client, args.start_timeout, &interrupt).await {
-        return Err(undo(&launcher, &before, failure).await);
+    if let Err(failure) = serving(launcher, cluster, &client, args.start_timeout, &interrupt).await {
+        return Err(undo(launcher, &before, failure).await);
     }
     say(&format!("{} serves at {client} after {}", planned.name, human::duration(began.elapsed())));
     let data = match frame.global.output {
@@ -80,7 +89,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
 
 /// Waits until the member serves a linearizable read.
 async fn serving(
-    launcher: &ProcessLauncher,
+    launcher: &dyn Launcher,
     cluster: Arc<dyn Cluster>,
     endpoint: &str,
     limit: Duration,
@@ -98,7 +107,8 @@ async fn serving(
         }
         if tokio::time::Instant::now() >= deadline {
             let limit = humantime::format_duration(limit);
-            return Err(Failure::new(Outcome::TimedOut, format!("the member does not serve after {limit}: {error}")));
+            let text = format!("the member does not serve after {limit}: {error}");
+            return Err(Failure { hints: launcher.where_to_look().await, ..Failure::new(Outcome::TimedOut, text) });
         }
         tokio::select! {
             () = interrupt.undo.cancelled() => return Err(Failure::interrupted()),
@@ -108,17 +118,20 @@ async fn serving(
 }
 
 /// Stops what was started, and removes its data where there was none before.
-async fn undo(launcher: &ProcessLauncher, before: &DataDir, mut failure: Failure) -> Failure {
+async fn undo(launcher: &dyn Launcher, before: &DataDir, mut failure: Failure) -> Failure {
     let undone = match launcher.stop().await {
         Ok(()) => match before {
             DataDir::Absent => launcher.discard_data(true).await,
             DataDir::Empty => launcher.discard_data(false).await,
-            DataDir::Member { .. } | DataDir::Foreign { .. } | DataDir::Unknown => Ok(()),
+            DataDir::Member { .. } | DataDir::Foreign { .. } | DataDir::Unknown => Ok(None),
         },
         Err(error) => Err(error),
     };
     match undone {
-        Ok(()) => failure.message.push_str("; undone"),
+        Ok(aside) => {
+            failure.message.push_str("; undone");
+            failure.hints.extend(aside.map(|aside| format!("its data was moved to {}", aside.display())));
+        }
         Err(error) => {
             failure.outcome = Outcome::Stuck;
             failure.hints.push(format!("the undo failed, too: {}", error.message));

@@ -1,14 +1,20 @@
 //! `runner join`
 
+use std::path::PathBuf;
+
 use super::cluster_args::{ClusterArgs, pki_failure};
+use super::defaults::Defaults;
 use super::execution::execute_run;
 use super::kubernetes_args::Found;
+use super::launcher_args::{LauncherArgs, LauncherKind};
 use super::limit_args::{LimitArgs, Rules};
 use super::member_args::{MemberArgs, Planned};
 use super::plugin_args::{Chosen, PluginArgs};
-use super::setup::{ChosenLauncher, Setup, plugin_cache};
+use super::setup::{ChosenLauncher, Setup};
 use super::state_dir::{MemberState, StateArgs};
 use super::{Ended as CommandEnded, Frame};
+use crate::config::policy::PolicyFile;
+use crate::kubernetes::Settings;
 use crate::launch::{Ended, ExternalConfig, ProcessLauncher};
 use crate::pipeline::{Failure, JoinPlan, Operation, Outcome};
 
@@ -25,9 +31,8 @@ pub(super) struct JoinArgs {
     pub(super) state: StateArgs,
     #[command(flatten)]
     limits: LimitArgs,
-    /// Who starts the member's etcd
-    #[arg(long, value_enum, default_value_t, help_heading = "Member")]
-    launcher: LauncherKind,
+    #[command(flatten)]
+    pub(super) launcher: LauncherArgs,
     /// Once the member is a verified voter, give this node the labels and the taint of a control-plane node, as kubeadm does
     #[arg(long, help_heading = "Kubernetes")]
     mark_control_plane: bool,
@@ -43,16 +48,6 @@ pub(super) struct Args {
     supervise: bool,
 }
 
-/// Who starts the member's etcd.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum LauncherKind {
-    /// runner, as a process of its own that outlives it
-    #[default]
-    Process,
-    /// Somebody else: runner prints the exact flags and waits for the member to appear
-    External,
-}
-
 /// A join, checked as far as it can be without touching anything.
 pub(super) struct Prepared {
     pub(super) plan: JoinPlan,
@@ -61,13 +56,12 @@ pub(super) struct Prepared {
 }
 
 pub(super) async fn run(args: Args, frame: &Frame) -> CommandEnded {
-    if args.supervise && args.join.launcher == LauncherKind::External {
-        return Err(
-            super::bad_input("--supervise needs a member that runner starts itself").hint("leave --launcher external away")
-        );
+    if args.supervise && args.join.launcher.kind(&frame.defaults) != LauncherKind::Process {
+        return Err(super::bad_input("--supervise needs a member that runner starts as a process of its own")
+            .hint("leave --launcher away: whoever else starts the member keeps it running"));
     }
     warn_insecure(&args.join, frame);
-    let Prepared { plan, setup, state } = args.join.prepare(true).await?;
+    let Prepared { plan, setup, state } = args.join.prepare(true, &frame.defaults).await?;
     let journal = state.fresh_journal()?;
     let outcome = execute_run(Operation::Join, plan, &setup, journal, &state, frame).await?;
     if let (Outcome::Joined, true, ChosenLauncher::Process(config)) = (outcome, args.supervise, setup.launcher) {
@@ -91,56 +85,78 @@ pub(super) fn warn_insecure(args: &JoinArgs, frame: &Frame) {
 
 impl JoinArgs {
     /// Checks the arguments and files and makes this node's certificates where the CA's key is here (`issue`).
-    pub(super) async fn prepare(&self, issue: bool) -> Result<Prepared, Failure> {
+    pub(super) async fn prepare(&self, issue: bool, defaults: &Defaults) -> Result<Prepared, Failure> {
         let insecure = self.cluster.trust.insecure;
-        let planned = self.member.planned(insecure)?;
-        let kubernetes = self.cluster.kubernetes.settings(&planned.name, self.mark_control_plane)?;
-        let Chosen { plugins, policy, mut overrides } = self.plugins.chosen()?;
+        let planned = self.member.planned(defaults, insecure)?;
+        let kubernetes = self.cluster.kubernetes.settings(defaults, &planned.name, self.mark_control_plane)?;
+        let Chosen { plugins, policy, mut overrides } = self.plugins.chosen(defaults)?;
         let spec = policy.as_ref().map(|file| &file.policy.spec);
-        let rules = self.limits.rules(spec, self.launcher == LauncherKind::External, &mut overrides);
-        let state = self.state.member(&planned.name)?;
-        let pki = (!insecure).then(|| self.cluster.trust.pki());
-        if let Some(pki) = pki.as_ref().filter(|_| issue && self.launcher == LauncherKind::Process) {
+        let external = self.launcher.kind(defaults) == LauncherKind::External;
+        let rules = self.limits.rules(defaults, spec, external, &mut overrides);
+        let state = self.state.member(defaults, &planned.name)?;
+        let pki = (!insecure).then(|| self.cluster.trust.pki(defaults));
+        if let Some(pki) = pki.as_ref().filter(|_| issue && !external) {
             pki.issue_node(&planned.node_names()).map_err(|e| pki_failure(&e))?;
         } else if let Some(pki) = pki.as_ref().filter(|pki| pki.ca_cert().exists()) {
             // Whoever starts the member: what is here must fit before the cluster is changed.
             pki.check(&planned.node_names()).map_err(|e| pki_failure(&e))?;
         }
-        let trust = self.cluster.trust.trust();
+        let trust = self.cluster.trust.trust(defaults);
         // Files that cannot be used are said before anything else is tried.
         trust.cluster()?;
-        let Found { endpoints, notes } = self.cluster.found(kubernetes.as_ref()).await?;
-        let launcher = match self.launcher {
-            LauncherKind::Process => {
-                ChosenLauncher::Process(self.member.process(&planned, pki.as_ref(), state.log_file())?)
-            }
-            LauncherKind::External => ChosenLauncher::External(self.member.external(pki.as_ref())?),
+        let mut launcher = self.launcher.chosen(defaults, &self.member, &planned, pki.as_ref(), state.log_file())?;
+        let Found { endpoints, notes, images } = self.cluster.found(kubernetes.as_ref()).await?;
+        launcher.run_as_the_others(images);
+        let setup = Setup {
+            trust,
+            launcher,
+            plugins,
+            plugin_cache: defaults.plugin_cache(),
+            policy: policy_name(policy.as_ref()),
+            overrides,
+            kubeconfig: kubeconfig(kubernetes.as_ref(), defaults),
+            kubernetes,
+            notes,
         };
-        let policy = policy.map(|file| format!("{} ({})", file.policy.metadata.name.0, file.path.display()));
-        let setup =
-            Setup { trust, launcher, plugins, plugin_cache: plugin_cache(), policy, overrides, kubernetes, notes };
         Ok(Prepared { plan: plan(planned, endpoints, rules), setup, state })
     }
 
     /// Checks the arguments and files that are about the cluster: nothing of a member is needed.
-    pub(super) async fn prepare_for_worker(&self) -> Result<Prepared, Failure> {
+    pub(super) async fn prepare_for_worker(&self, defaults: &Defaults) -> Result<Prepared, Failure> {
         let name = self.member.name()?;
-        let kubernetes = self.cluster.kubernetes.settings(&name, false)?;
-        let Chosen { plugins, policy, mut overrides } = self.plugins.chosen()?;
+        let kubernetes = self.cluster.kubernetes.settings(defaults, &name, false)?;
+        let Chosen { plugins, policy, mut overrides } = self.plugins.chosen(defaults)?;
         let spec = policy.as_ref().map(|file| &file.policy.spec);
-        let rules = self.limits.rules(spec, false, &mut overrides);
-        let trust = self.cluster.trust.trust();
+        let rules = self.limits.rules(defaults, spec, false, &mut overrides);
+        let trust = self.cluster.trust.trust(defaults);
         trust.cluster()?;
-        let Found { endpoints, notes } = self.cluster.found(kubernetes.as_ref()).await?;
-        let state = self.state.member(&name)?;
-        let policy = policy.map(|file| format!("{} ({})", file.policy.metadata.name.0, file.path.display()));
-        // Nobody starts anything.
-        let launcher = ChosenLauncher::External(ExternalConfig::default());
-        let setup =
-            Setup { trust, launcher, plugins, plugin_cache: plugin_cache(), policy, overrides, kubernetes, notes };
+        let Found { endpoints, notes, .. } = self.cluster.found(kubernetes.as_ref()).await?;
+        let setup = Setup {
+            trust,
+            // Nobody starts anything.
+            launcher: ChosenLauncher::External(ExternalConfig::default()),
+            plugins,
+            plugin_cache: defaults.plugin_cache(),
+            policy: policy_name(policy.as_ref()),
+            overrides,
+            kubeconfig: kubeconfig(kubernetes.as_ref(), defaults),
+            kubernetes,
+            notes,
+        };
+        let state = self.state.member(defaults, &name)?;
         let planned = Planned { name, peer_urls: Vec::new(), client_urls: Vec::new() };
         Ok(Prepared { plan: plan(planned, endpoints, rules), setup, state })
     }
+}
+
+/// The policy as it is called in reports.
+fn policy_name(policy: Option<&PolicyFile>) -> Option<String> {
+    policy.map(|file| format!("{} ({})", file.policy.metadata.name.0, file.path.display()))
+}
+
+/// The kubeconfig for plugins: the one that was chosen for the run itself, else the node's.
+fn kubeconfig(kubernetes: Option<&Settings>, defaults: &Defaults) -> Option<PathBuf> {
+    kubernetes.and_then(|settings| settings.kubeconfig.clone()).or_else(|| defaults.kubeconfig())
 }
 
 fn plan(planned: Planned, endpoints: Vec<String>, rules: Rules) -> JoinPlan {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::bad_input;
 use super::cluster_args::{absolute, check_url};
+use super::defaults::Defaults;
 use crate::kubernetes::{Api, ApiError, Names, Settings, client, discover};
 use crate::pipeline::{Failure, Finding, Outcome, Severity};
 
@@ -39,13 +40,15 @@ enum Use {
 pub(super) struct Found {
     /// The client URLs of the other nodes' members.
     pub(super) endpoints: Vec<String>,
+    /// The images that etcd's pods run, each once.
+    pub(super) images: Vec<String>,
     /// Things worth knowing.
     pub(super) notes: Vec<Finding>,
 }
 
 impl KubernetesArgs {
     /// What a run needs to know; none where the API is not used. Asks nothing of it.
-    pub(super) fn settings(&self, member: &str, mark: bool) -> Result<Option<Settings>, Failure> {
+    pub(super) fn settings(&self, defaults: &Defaults, member: &str, mark: bool) -> Result<Option<Settings>, Failure> {
         let settings = |kubeconfig: Option<PathBuf>| {
             let node = self.node_name.clone().unwrap_or_else(|| member.to_owned());
             let required = self.kubernetes == Use::Require;
@@ -65,7 +68,9 @@ impl KubernetesArgs {
                     .hint("kubeadm's is /etc/kubernetes/admin.conf"))
             }
             Some(path) => Ok(settings(Some(absolute(path.clone())))),
-            None if client::known() => Ok(settings(client::only_kubeconfig().map(absolute))),
+            None if client::known(&defaults.kubeconfig) => {
+                Ok(settings(client::only_kubeconfig(&defaults.kubeconfig).map(absolute)))
+            }
             None if self.kubernetes == Use::Require || mark => {
                 let flag = if mark { "--mark-control-plane" } else { "--kubernetes require" };
                 Err(bad_input(format!("{flag}: no kubeconfig is found")).hint("give --kubeconfig"))
@@ -83,7 +88,7 @@ pub(super) async fn discovered(settings: Option<&Settings>, insecure: bool) -> R
     };
     let api = Api::new(settings.kubeconfig.clone());
     let pods = discover(&api, &settings.node).await.map_err(|error| not_found(&error))?;
-    let mut found = Found::default();
+    let mut found = Found { images: pods.images, ..Found::default() };
     let mut passed_over = pods.passed_over;
     for url in pods.endpoints {
         match check_url(&url, "an etcd pod's annotation", insecure) {

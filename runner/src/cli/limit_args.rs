@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use super::defaults::Defaults;
 use crate::config::policy::{self, Span};
 use crate::pipeline::{Gate, OnApprovalTimeout, StaleLearner, Timeouts};
 
@@ -62,11 +63,17 @@ struct Merge<'a> {
 impl LimitArgs {
     /// Merges with what the policy says. A flag that says otherwise than the policy wins, and is noted in `overrides`: whoever
     /// reads the run's report sees that it was not judged by the policy alone. `external` is whether somebody else starts the member.
-    pub(super) fn rules(&self, spec: Option<&policy::Spec>, external: bool, overrides: &mut Vec<String>) -> Rules {
+    pub(super) fn rules(
+        &self,
+        defaults: &Defaults,
+        spec: Option<&policy::Spec>,
+        external: bool,
+        overrides: &mut Vec<String>,
+    ) -> Rules {
         let nothing = policy::Spec::default();
         let spec = spec.unwrap_or(&nothing);
-        let (usual, gate) = (Timeouts::default(), Gate::default());
-        let start = if external { Duration::from_secs(30 * 60) } else { usual.start };
+        let (usual, gate) = (defaults.timeouts, defaults.gate);
+        let start = if external { defaults.start_elsewhere } else { usual.start };
         let given = &spec.timeouts;
         let mut m = Merge { overrides };
         let or = |span: Option<Span>, usual: Duration| span.map_or(usual, |span| span.0);
@@ -99,10 +106,11 @@ impl LimitArgs {
                     policy::StaleLearner::Wait => StaleLearner::Wait,
                     policy::StaleLearner::Fail => StaleLearner::Fail,
                 }),
-                StaleLearner::Wait,
+                defaults.stale_learner,
             ),
             on_approval_timeout: match spec.on_approval_timeout {
-                None | Some(policy::OnApprovalTimeout::Undo) => OnApprovalTimeout::Undo,
+                None => defaults.on_approval_timeout,
+                Some(policy::OnApprovalTimeout::Undo) => OnApprovalTimeout::Undo,
                 Some(policy::OnApprovalTimeout::Leave) => OnApprovalTimeout::Leave,
             },
         }
@@ -148,7 +156,7 @@ mod tests {
     fn flags_beat_the_policy_and_never_in_silence() {
         let args = LimitArgs { max_lag: Some(500), stability: Some(Duration::from_secs(2)), ..LimitArgs::default() };
         let mut overrides = Vec::new();
-        let rules = args.rules(Some(&spec()), false, &mut overrides);
+        let rules = args.rules(&Defaults::built_in(), Some(&spec()), false, &mut overrides);
         assert_eq!((rules.gate.max_lag, rules.gate.stability), (500, Duration::from_secs(2)));
         assert_eq!(rules.timeouts.lock, Duration::from_secs(60));
         assert_eq!(rules.timeouts.stall, Timeouts::default().stall);
@@ -159,7 +167,7 @@ mod tests {
     fn without_a_policy_nothing_is_overridden() {
         let args = LimitArgs { max_lag: Some(500), ..LimitArgs::default() };
         let mut overrides = Vec::new();
-        let rules = args.rules(None, true, &mut overrides);
+        let rules = args.rules(&Defaults::built_in(), None, true, &mut overrides);
         assert_eq!((rules.gate.max_lag, rules.timeouts.start), (500, Duration::from_secs(1800)));
         assert!(overrides.is_empty());
     }

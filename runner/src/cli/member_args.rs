@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::bad_input;
 use super::cluster_args::{absolute, check_url, host};
-use crate::launch::{ExternalConfig, MemberTls, ProcessConfig};
+use super::defaults::Defaults;
+use crate::launch::{ExternalConfig, MemberConfig, MemberTls, ProcessConfig};
 use crate::pipeline::Failure;
 use crate::pki::{NodeNames, Pki};
 
@@ -19,27 +20,28 @@ pub(super) struct MemberArgs {
     /// The address at which the other members and clients reach this node
     #[arg(long, value_name = "IP")]
     advertise_address: Option<IpAddr>,
-    /// The peer port, with --advertise-address
-    #[arg(long, value_name = "PORT", default_value_t = 2380)]
-    peer_port: u16,
-    /// The client port, with --advertise-address
-    #[arg(long, value_name = "PORT", default_value_t = 2379)]
-    client_port: u16,
+    /// The peer port, with --advertise-address [default: 2380]
+    #[arg(long, value_name = "PORT")]
+    peer_port: Option<u16>,
+    /// The client port, with --advertise-address [default: 2379]
+    #[arg(long, value_name = "PORT")]
+    client_port: Option<u16>,
     /// Where the other members reach this one, instead of --advertise-address and --peer-port
     #[arg(long, value_name = "URL")]
     peer_url: Vec<String>,
     /// Where clients reach this member, instead of --advertise-address and --client-port
     #[arg(long, value_name = "URL")]
     client_url: Vec<String>,
-    /// The member's data directory
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/etcd")]
-    data_dir: PathBuf,
+    /// The member's data directory [default: /var/lib/etcd]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
     /// The etcd binary [default: the one on the PATH]
     #[arg(long, value_name = "FILE", env = "RUNNER_ETCD")]
     etcd: Option<PathBuf>,
-    /// Where the member shows its metrics, over plain HTTP; on loopback it is seen by this node only
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:2381")]
-    metrics_url: String,
+    /// Where the member shows its metrics, over plain HTTP; on loopback it is seen by this node only [default:
+    /// http://127.0.0.1:2381]
+    #[arg(long, value_name = "URL")]
+    metrics_url: Option<String>,
     /// A further argument for etcd, for example `--etcd-arg=--quota-backend-bytes=8589934592`; may be given several times
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     etcd_arg: Vec<String>,
@@ -71,7 +73,7 @@ impl MemberArgs {
     }
 
     /// The name and URLs, checked before anything else happens.
-    pub(super) fn planned(&self, insecure: bool) -> Result<Planned, Failure> {
+    pub(super) fn planned(&self, defaults: &Defaults, insecure: bool) -> Result<Planned, Failure> {
         let name = self.name()?;
         let urls = |given: &[String], port: u16, flag: &str| -> Result<Vec<String>, Failure> {
             let scheme = if insecure { "http" } else { "https" };
@@ -90,8 +92,8 @@ impl MemberArgs {
                 None => Ok(urls),
             }
         };
-        let peer_urls = urls(&self.peer_url, self.peer_port, "--peer-url")?;
-        let client_urls = urls(&self.client_url, self.client_port, "--client-url")?;
+        let peer_urls = urls(&self.peer_url, self.peer_port.unwrap_or(defaults.peer_port), "--peer-url")?;
+        let client_urls = urls(&self.client_url, self.client_port.unwrap_or(defaults.client_port), "--client-url")?;
         if let Some(both) = peer_urls.iter().find(|u| client_urls.contains(u)) {
             return Err(bad_input(format!("{both} cannot serve both peers and clients")).hint("give two different ports"));
         }
@@ -99,48 +101,59 @@ impl MemberArgs {
     }
 
     /// The process to start on this node.
-    pub(super) fn process(&self, planned: &Planned, pki: Option<&Pki>, log_file: PathBuf) -> Result<ProcessConfig, Failure> {
-        let etcd = match &self.etcd {
-            Some(path) => absolute(path.clone()),
-            None => on_path("etcd").ok_or_else(|| {
-                bad_input("there is no etcd on the PATH")
-                    .hint("give it with --etcd, or let somebody else start it: --launcher external")
-            })?,
-        };
-        Ok(ProcessConfig {
-            etcd,
-            data_dir: self.data_dir(),
-            log_file,
+    pub(super) fn process(
+        &self,
+        defaults: &Defaults,
+        planned: &Planned,
+        pki: Option<&Pki>,
+        log_file: PathBuf,
+    ) -> Result<ProcessConfig, Failure> {
+        Ok(ProcessConfig { etcd: self.program(defaults)?, log_file, member: self.config(defaults, planned, pki) })
+    }
+
+    /// The etcd to start, absolute.
+    pub(super) fn program(&self, defaults: &Defaults) -> Result<PathBuf, Failure> {
+        self.etcd.clone().map_or_else(|| defaults.etcd(), |path| Ok(absolute(path)))
+    }
+
+    /// The member, as every launcher that starts it needs it.
+    pub(super) fn config(&self, defaults: &Defaults, planned: &Planned, pki: Option<&Pki>) -> MemberConfig {
+        MemberConfig {
+            data_dir: self.data_dir(defaults),
             // Named, so that whether they are free is known before the cluster is changed.
             listen_peer_urls: Some(planned.peer_urls.iter().map(|url| listen(url)).collect()),
             listen_client_urls: Some(planned.client_urls.iter().map(|url| listen(url)).collect()),
-            metrics_url: Some(self.metrics_url.clone()),
+            metrics_url: Some(self.metrics_url(defaults)),
             tls: pki.map(member_tls),
             extra_args: self.etcd_arg.clone(),
-            ..ProcessConfig::default()
-        })
+            ..MemberConfig::default()
+        }
     }
 
     /// What somebody else is to start.
-    pub(super) fn external(&self, pki: Option<&Pki>) -> Result<ExternalConfig, Failure> {
+    pub(super) fn external(&self, defaults: &Defaults, pki: Option<&Pki>) -> Result<ExternalConfig, Failure> {
         if !self.etcd_arg.is_empty() {
             return Err(bad_input("--etcd-arg is for a member that runner starts itself")
                 .hint("whoever starts it adds its arguments"));
         }
-        let data_dir = self.data_dir();
+        let data_dir = self.data_dir(defaults);
         Ok(ExternalConfig {
             version: None,
             local: data_dir.parent().is_some_and(Path::is_dir),
             data_dir,
-            metrics_url: Some(self.metrics_url.clone()),
+            metrics_url: Some(self.metrics_url(defaults)),
             tls: pki.map(member_tls),
             ..ExternalConfig::default()
         })
     }
 
     /// The data directory, absolute.
-    pub(super) fn data_dir(&self) -> PathBuf {
-        absolute(self.data_dir.clone())
+    pub(super) fn data_dir(&self, defaults: &Defaults) -> PathBuf {
+        absolute(self.data_dir.as_ref().unwrap_or(&defaults.data_dir).clone())
+    }
+
+    fn metrics_url(&self, defaults: &Defaults) -> String {
+        self.metrics_url.as_ref().unwrap_or(&defaults.metrics_url).clone()
     }
 }
 
@@ -177,10 +190,4 @@ fn hostname() -> Result<String, Failure> {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     // kubeadm lower-cases node names, and etcd members on such nodes carry them.
     if name.is_empty() { Err(bad_input("this host has no name").hint("give --name")) } else { Ok(name.to_lowercase()) }
-}
-
-/// The first executable of this name on the PATH.
-fn on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| Path::is_file(file))
 }

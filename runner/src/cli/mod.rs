@@ -5,17 +5,20 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use self::defaults::Defaults;
 use crate::pipeline::{Conclusion, Failure, Outcome};
 use crate::report::{ColorChoice, Printer};
 
 mod certificates;
 mod check;
 mod cluster_args;
+mod defaults;
 mod demo;
 mod execution;
 mod init;
 mod join;
 mod kubernetes_args;
+mod launcher_args;
 mod limit_args;
 mod member_args;
 mod output;
@@ -127,6 +130,7 @@ Exit status:
 struct Frame {
     global: Global,
     printer: Printer,
+    defaults: Defaults,
 }
 
 /// How a subcommand ended: an outcome to turn into an exit status.
@@ -150,7 +154,7 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let frame = Frame { global: cli.global, printer };
+    let frame = Frame { global: cli.global, printer, defaults: Defaults::built_in() };
     let ended = runtime.block_on(cli.command.run(&frame));
     // Plugins' compilation threads and the like must not hold up the end.
     runtime.shutdown_background();

@@ -1,7 +1,6 @@
 //! `runner plugin add`: fetch, verify, show, accept.
 
 use super::plugin_store_args::{KeyArgs, RegistryArgs, StoreArgs, show, talk};
-use super::setup::plugin_cache;
 use super::{Ended, Frame};
 use crate::pipeline::Outcome;
 use crate::supply::{Candidate, Difference, Digest, Entry, Source, SupplyError, Wanted};
@@ -31,9 +30,9 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
         key: args.key.key()?,
         signed_as: args.key.signed_as.clone(),
         access: args.registry.access(),
-        cache: plugin_cache(),
+        cache: frame.defaults.plugin_cache(),
     };
-    let store = args.store.create()?;
+    let store = args.store.create(&frame.defaults)?;
     let mut change = store.change()?;
     let candidate = Candidate::fetch(&args.source, &wanted, &talk(frame)).await?;
     let entry = &candidate.entry;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bad_input;
 use super::cluster_args::absolute;
+use super::defaults::Defaults;
 use super::plugin_store_args::StoreArgs;
 use super::policy_args::{self, mistaken};
 use crate::config::policy::PolicyFile;
@@ -72,14 +73,14 @@ pub(super) struct Chosen {
 
 impl PluginArgs {
     /// Finds the files, reads the policy and the settings. Loads no component.
-    pub(super) fn chosen(&self) -> Result<Chosen, Failure> {
+    pub(super) fn chosen(&self, defaults: &Defaults) -> Result<Chosen, Failure> {
         let (policies, paths): (Vec<_>, Vec<_>) = self.plugins.iter().cloned().partition(|path| is_policy(path));
         if let [first, second, ..] = policies.as_slice() {
             let text = format!("--plugins: {} and {} are two policies", first.display(), second.display());
             return Err(bad_input(text).hint("a join has one policy: put the plugins of both into one file"));
         }
         let policy = policies.first().map(|path| PolicyFile::read(&absolute(path.clone())).map_err(mistaken)).transpose()?;
-        let store = if self.plugins.is_empty() { None } else { self.store.open()? };
+        let store = if self.plugins.is_empty() { None } else { self.store.open(defaults)? };
         let of_policy = policy.as_ref().map(|file| policy_args::plugins(file, store.as_ref())).transpose()?;
         let mut plugins = of_policy.unwrap_or_default();
         let ruled = plugins.len();
@@ -245,9 +246,9 @@ mod tests {
 
     #[test]
     fn bad_settings_say_what_and_where() {
-        insta::assert_snapshot!(args("steady-sync=[1]").chosen().unwrap_err().message, @r#"--plugin-settings: steady-sync: the settings must be a JSON object, for example {"maxLag": 10}"#);
-        insta::assert_snapshot!(args("steady-sync={").chosen().unwrap_err().message, @"--plugin-settings: steady-sync: not JSON: EOF while parsing an object at line 1 column 1");
-        insta::assert_snapshot!(args("steady={}").chosen().unwrap_err().message, @"--plugin-settings: there is no plugin steady");
+        insta::assert_snapshot!(args("steady-sync=[1]").chosen(&Defaults::built_in()).unwrap_err().message, @r#"--plugin-settings: steady-sync: the settings must be a JSON object, for example {"maxLag": 10}"#);
+        insta::assert_snapshot!(args("steady-sync={").chosen(&Defaults::built_in()).unwrap_err().message, @"--plugin-settings: steady-sync: not JSON: EOF while parsing an object at line 1 column 1");
+        insta::assert_snapshot!(args("steady={}").chosen(&Defaults::built_in()).unwrap_err().message, @"--plugin-settings: there is no plugin steady");
     }
 
     #[test]
@@ -267,7 +268,7 @@ mod tests {
             plugin_failure: vec![pair("late=ignore").unwrap()],
             store: StoreArgs::at(folder.path().join("no-store")),
         };
-        let chosen = args.chosen().unwrap();
+        let chosen = args.chosen(&Defaults::built_in()).unwrap();
         let names: Vec<&str> = chosen.plugins.iter().map(|p| p.name.as_str()).collect();
         assert_eq!(names, ["erste", "extra", "late"]);
         assert_eq!(

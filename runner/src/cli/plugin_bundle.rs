@@ -24,7 +24,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, frame: &Frame) -> Ended {
-    let store = args.store.existing()?;
+    let store = args.store.existing(&frame.defaults)?;
     let policy = args.policy.map(|path| supply::read_file(&path, MAX_POLICY, "the policy")).transpose()?;
     let bundle = Bundle::collect(&store, &args.names, policy)?;
     let names: Vec<String> = bundle.names().into_iter().map(str::to_owned).collect();

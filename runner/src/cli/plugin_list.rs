@@ -12,7 +12,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, frame: &Frame) -> Ended {
-    let store = args.store.open()?;
+    let store = args.store.open(&frame.defaults)?;
     let lock = store.as_ref().map(Store::lock).transpose()?.unwrap_or_default();
     show(frame, &table(lock.entries()), &lock.entries());
     Ok(Outcome::Joined)

@@ -13,7 +13,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, frame: &Frame) -> Ended {
-    let store = args.store.existing()?;
+    let store = args.store.existing(&frame.defaults)?;
     let entry = store.change()?.remove(&args.name)?;
     show(frame, &format!("{} is no longer accepted", entry.name), &entry);
     Ok(Outcome::Joined)

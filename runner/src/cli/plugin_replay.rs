@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::setup::plugin_cache;
+use super::defaults::Defaults;
 use super::state_dir::StateArgs;
 use super::{Ended, Frame, Output, bad_input};
 use crate::pipeline::{Failure, Outcome};
@@ -58,14 +58,14 @@ struct CallDifference {
 
 pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let Some(run) = &args.run else { return list(&args.state, frame) };
-    let recording = recording::read(&find(&args.state, run)?).map_err(bad_input)?;
+    let recording = recording::read(&find(&args.state, &frame.defaults, run)?).map_err(bad_input)?;
     if let Some(folder) = &args.scenarios {
         return write_scenarios(&recording, folder, frame);
     }
     let components = components(&recording, &args.plugin)?;
     let mut all = Vec::new();
     for (plugin, component) in components {
-        all.push(ask_again(&recording, &plugin, component).await?);
+        all.push(ask_again(&recording, &plugin, component, frame.defaults.plugin_cache()).await?);
     }
     show(&recording, &all, frame);
     let same = all.iter().all(|plugin| plugin.differences.is_empty());
@@ -91,12 +91,12 @@ fn write_scenarios(recording: &Recording, folder: &Path, frame: &Frame) -> Ended
 }
 
 /// The recording that is meant.
-fn find(state: &StateArgs, run: &str) -> Result<PathBuf, Failure> {
+fn find(state: &StateArgs, defaults: &Defaults, run: &str) -> Result<PathBuf, Failure> {
     let path = Path::new(run);
     if path.is_file() {
         return Ok(path.to_owned());
     }
-    let all = state.recordings()?;
+    let all = state.recordings(defaults)?;
     let of_member = all.iter().rfind(|r| r.member == run);
     let mut by_id = all.iter().filter(|r| r.run.starts_with(run));
     match (of_member, by_id.next(), by_id.next()) {
@@ -105,8 +105,10 @@ fn find(state: &StateArgs, run: &str) -> Result<PathBuf, Failure> {
         (None, Some(_), Some(_)) => {
             Err(bad_input(format!("several recorded runs begin with {run}")).hint("give more of the id"))
         }
-        (None, None, _) => Err(bad_input(format!("there is no recorded run {run} in {}", state.folder()?.display()))
-            .hint("`runner plugin replay` lists the recorded runs")),
+        (None, None, _) => {
+            Err(bad_input(format!("there is no recorded run {run} in {}", state.folder(defaults)?.display()))
+                .hint("`runner plugin replay` lists the recorded runs"))
+        }
     }
 }
 
@@ -145,10 +147,15 @@ fn components(recording: &Recording, given: &[(String, PathBuf)]) -> Result<Vec<
     plugins.into_iter().map(component).collect()
 }
 
-async fn ask_again(recording: &Recording, plugin: &Arc<RecordedPlugin>, component: PathBuf) -> Result<Outcomes, Failure> {
+async fn ask_again(
+    recording: &Recording,
+    plugin: &Arc<RecordedPlugin>,
+    component: PathBuf,
+    cache: Option<PathBuf>,
+) -> Result<Outcomes, Failure> {
     let loading = {
         let (component, name) = (component.clone(), plugin.name.clone());
-        tokio::task::spawn_blocking(move || Specimen::load(&component, Some(&name), plugin_cache().as_deref()))
+        tokio::task::spawn_blocking(move || Specimen::load(&component, Some(&name), cache.as_deref()))
     };
     let specimen = loading.await.map_err(|e| bad_input(format!("{} could not be loaded: {e}", plugin.name)))??;
     let mut outcomes = Outcomes {
@@ -204,7 +211,7 @@ fn show(recording: &Recording, all: &[Outcomes], frame: &Frame) {
 
 fn list(state: &StateArgs, frame: &Frame) -> Ended {
     let mut runs = Vec::new();
-    for found in state.recordings()? {
+    for found in state.recordings(&frame.defaults)? {
         let recording = match recording::read(&found.path) {
             Ok(recording) => recording,
             Err(what) => {
@@ -227,7 +234,7 @@ fn list(state: &StateArgs, frame: &Frame) -> Ended {
             format!("{:#}", runs.iter().map(run).collect::<serde_json::Value>())
         }
         Output::Text if runs.is_empty() => {
-            frame.printer.say(&format!("no run with plugins is recorded in {}", state.folder()?.display()));
+            frame.printer.say(&format!("no run with plugins is recorded in {}", state.folder(&frame.defaults)?.display()));
             return Ok(Outcome::Joined);
         }
         Output::Text => {

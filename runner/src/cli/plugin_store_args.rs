@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::bad_input;
 use super::cluster_args::absolute;
+use super::defaults::Defaults;
 use super::{Frame, Output};
 use crate::pipeline::Failure;
 use crate::supply::{Access, PublicKey, Store, SupplyError};
@@ -49,33 +50,24 @@ impl StoreArgs {
     }
 
     /// The store, made where it is not there.
-    pub(super) fn create(&self) -> Result<Store, Failure> {
-        Ok(Store::create(&self.folder()?)?)
+    pub(super) fn create(&self, defaults: &Defaults) -> Result<Store, Failure> {
+        Ok(Store::create(&self.folder(defaults)?)?)
     }
 
     /// The store; none where it is not there.
-    pub(super) fn open(&self) -> Result<Option<Store>, Failure> {
-        Ok(Store::open(&self.folder()?)?)
+    pub(super) fn open(&self, defaults: &Defaults) -> Result<Option<Store>, Failure> {
+        Ok(Store::open(&self.folder(defaults)?)?)
     }
 
     /// The store, where one is needed that is there.
-    pub(super) fn existing(&self) -> Result<Store, Failure> {
-        let folder = self.folder()?;
+    pub(super) fn existing(&self, defaults: &Defaults) -> Result<Store, Failure> {
+        let folder = self.folder(defaults)?;
         let none = || bad_input(format!("there is no plugin store at {}", folder.display()));
         Store::open(&folder)?.ok_or_else(|| none().hint("`runner plugin add SOURCE` makes it; --store names another"))
     }
 
-    fn folder(&self) -> Result<PathBuf, Failure> {
-        if let Some(folder) = &self.folder {
-            return Ok(absolute(folder.clone()));
-        }
-        if rustix::process::geteuid().is_root() {
-            return Ok(PathBuf::from("/var/lib/runner/plugins"));
-        }
-        let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share"));
-        let base = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|p| p.is_absolute()).or_else(home);
-        base.map(|base| base.join("runner/plugins"))
-            .ok_or_else(|| bad_input("there is no home folder to keep plugins in").hint("give --store"))
+    fn folder(&self, defaults: &Defaults) -> Result<PathBuf, Failure> {
+        self.folder.clone().map_or_else(|| defaults.plugin_store(), Ok).map(absolute)
     }
 }
 

@@ -7,12 +7,10 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::setup::plugin_cache;
 use super::{Ended, Frame, Output, bad_input};
 use crate::authoring::{self, Project};
 use crate::pipeline::{Failure, Outcome};
 use crate::plugins::Specimen;
-use crate::report::Printer;
 use crate::scenario::{self, Report, Scenario};
 
 /// After a change, so long without another one: editors and builds write several files.
@@ -70,7 +68,7 @@ impl Args {
                 return Err(bad_input(format!("no scenario has {text:?} in its name")));
             }
         }
-        let specimen = self.specimen(frame.printer).await?;
+        let specimen = self.specimen(frame).await?;
         let mut reports = Vec::new();
         for (file, scenario) in &found {
             reports.push(play(scenario, file, &specimen, frame).await);
@@ -109,10 +107,10 @@ impl Args {
     }
 
     /// The component, built first where a project was given.
-    async fn specimen(&self, printer: Printer) -> Result<Specimen, Failure> {
+    async fn specimen(&self, frame: &Frame) -> Result<Specimen, Failure> {
         let (plugin, offline) = (self.plugin.clone(), self.offline);
+        let (printer, cache) = (frame.printer, frame.defaults.plugin_cache());
         let loading = tokio::task::spawn_blocking(move || {
-            let cache = plugin_cache();
             let component = match plugin.is_dir() {
                 true => {
                     let project = Project::load(&plugin)?;

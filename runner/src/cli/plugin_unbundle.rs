@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::plugin_add::only_signature_differs;
 use super::plugin_store_args::{KeyArgs, StoreArgs, accept, show, talk};
-use super::setup::plugin_cache;
 use super::{Ended, Frame, bad_input};
 use crate::pipeline::{Failure, Outcome};
 use crate::supply::{self, Candidate, Difference, Digest, Loaded, Lock, SupplyError};
@@ -32,10 +31,10 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let key = args.key.key()?;
-    let store = args.store.create()?;
+    let store = args.store.create(&frame.defaults)?;
     let mut change = store.change()?;
     talk(frame)(&format!("verifying and compiling what is in {}", args.file.display()));
-    let (file, cache) = (args.file.clone(), plugin_cache());
+    let (file, cache) = (args.file.clone(), frame.defaults.plugin_cache());
     let reading = tokio::task::spawn_blocking(move || Loaded::read(&file, key.as_ref(), cache.as_deref()));
     let loaded = reading.await.map_err(|e| bad_input(format!("the bundle could not be read: {e}")))??;
     if let Some(expected) = args.digest.filter(|digest| *digest != loaded.digest) {

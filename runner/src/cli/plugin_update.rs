@@ -2,7 +2,6 @@
 
 use super::plugin_add::only_signature_differs;
 use super::plugin_store_args::{KeyArgs, RegistryArgs, StoreArgs, accept, show, talk};
-use super::setup::plugin_cache;
 use super::{Ended, Frame};
 use crate::pipeline::Outcome;
 use crate::supply::{Candidate, Difference, Digest, Source, SupplyError, Wanted};
@@ -31,7 +30,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
-    let store = args.store.existing()?;
+    let store = args.store.existing(&frame.defaults)?;
     let mut change = store.change()?;
     let old = change.lock().get(&args.name).cloned();
     let old = old.ok_or_else(|| SupplyError::NotLocked(format!("under the name {}", args.name)))?;
@@ -51,7 +50,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
         key,
         signed_as: args.key.signed_as.clone(),
         access: args.registry.access(),
-        cache: plugin_cache(),
+        cache: frame.defaults.plugin_cache(),
     };
     let candidate = Candidate::fetch(&source, &wanted, &talk(frame)).await?;
     let new = &candidate.entry;

@@ -24,7 +24,7 @@ struct Verdict {
 }
 
 pub(super) fn run(args: Args, frame: &Frame) -> Ended {
-    let store = args.store.existing()?;
+    let store = args.store.existing(&frame.defaults)?;
     let lock = store.lock()?;
     let entries: Vec<&Entry> = match args.names.as_slice() {
         [] => lock.entries().iter().collect(),

@@ -10,7 +10,6 @@ use super::cluster_args::absolute;
 use super::plugin_args::ChosenPlugin;
 use super::plugin_store_args::StoreArgs;
 use super::policy_args::{self, mistaken};
-use super::setup::plugin_cache;
 use super::{Ended, Frame, Output};
 use crate::config::policy::{PassedOver, PolicyFile, schema};
 use crate::event::EventKind;
@@ -60,7 +59,7 @@ pub(super) async fn run(command: Command, frame: &Frame) -> Ended {
     let shown = match command {
         Command::Schema => serde_json::to_string_pretty(&schema()).unwrap_or_default(),
         Command::Check { file, store } => {
-            let checked = check(file, store.open()?).await?;
+            let checked = check(file, store.open(&frame.defaults)?, frame.defaults.plugin_cache()).await?;
             match frame.global.output {
                 Output::Text => checked.text(),
                 Output::Json => serde_json::to_string_pretty(&checked).unwrap_or_default(),
@@ -71,13 +70,13 @@ pub(super) async fn run(command: Command, frame: &Frame) -> Ended {
     Ok(Outcome::Joined)
 }
 
-async fn check(path: PathBuf, store: Option<Store>) -> Result<Checked, Failure> {
+async fn check(path: PathBuf, store: Option<Store>, cache: Option<PathBuf>) -> Result<Checked, Failure> {
     let file = PolicyFile::read(&absolute(path)).map_err(mistaken)?;
     let mut chosen = policy_args::plugins(&file, store.as_ref())?;
     chosen.sort_by_key(|plugin| plugin.order);
     let told = Arc::new(Buffer::default());
     let configs = chosen.iter().map(ChosenPlugin::config).collect();
-    let loaded = Plugins::load(configs, plugin_cache(), Arc::new(Nothing), told.clone());
+    let loaded = Plugins::load(configs, cache, Arc::new(Nothing), told.clone());
     loaded.ready().await?;
     let events = told.events();
     let plugins = chosen.iter().map(|plugin| CheckedPlugin::of(plugin, &events)).collect();

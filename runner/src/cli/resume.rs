@@ -1,5 +1,6 @@
 //! `runner resume` and `runner rollback`
 
+use super::defaults::Defaults;
 use super::execution::execute_run;
 use super::setup::Setup;
 use super::state_dir::StateArgs;
@@ -27,11 +28,11 @@ pub(super) async fn rollback(args: Args, frame: &Frame) -> Ended {
 async fn run(args: Args, operation: Operation, frame: &Frame) -> Ended {
     let name = match args.name {
         Some(name) => name,
-        None => only_one(&args.state)?,
+        None => only_one(&args.state, &frame.defaults)?,
     };
-    let state = args.state.member(&name)?;
+    let state = args.state.member(&frame.defaults, &name)?;
     if !state.journal_path().is_file() {
-        return Err(bad_input(format!("there is no run of {name} in {}", args.state.folder()?.display())));
+        return Err(bad_input(format!("there is no run of {name} in {}", args.state.folder(&frame.defaults)?.display())));
     }
     let journal = state.unfinished_journal()?;
     let (plan, setup) = read(&journal)?;
@@ -39,12 +40,12 @@ async fn run(args: Args, operation: Operation, frame: &Frame) -> Ended {
 }
 
 /// The only member with an unfinished run.
-fn only_one(state: &StateArgs) -> Result<String, Failure> {
-    let folder = state.folder()?;
+fn only_one(state: &StateArgs, defaults: &Defaults) -> Result<String, Failure> {
+    let folder = state.folder(defaults)?;
     let mut unfinished = Vec::new();
-    for name in state.members()? {
+    for name in state.members(defaults)? {
         // A journal that cannot be read is a reason to stop, not to look the other way.
-        if state.member(&name)?.journal()?.state().unfinished() {
+        if state.member(defaults, &name)?.journal()?.state().unfinished() {
             unfinished.push(name);
         }
     }

@@ -11,7 +11,10 @@ use super::plugin_args::ChosenPlugin;
 use crate::cluster::etcd::EtcdLock;
 use crate::event::{Event, EventKind, EventSink};
 use crate::kubernetes::{Settings, Side};
-use crate::launch::{ExternalConfig, ExternalLauncher, MemberTls, ProcessConfig, ProcessLauncher};
+use crate::launch::{
+    ExternalConfig, ExternalLauncher, MemberTls, ProcessConfig, ProcessLauncher, StaticPodConfig, StaticPodLauncher,
+    SystemdConfig, SystemdLauncher,
+};
 use crate::pipeline::{Failure, Finding, JoinLock, JoinPlan, Launcher, Mode, Parts, Policy, Severity};
 use crate::plugins::{Plugins, Recorder};
 use crate::surroundings::{Live, Site};
@@ -31,6 +34,9 @@ pub(super) struct Setup {
     /// What the command line said against the policy, for reports.
     #[serde(default)]
     pub(super) overrides: Vec<String>,
+    /// The kubeconfig for plugins that may read Kubernetes objects; none for what `KUBECONFIG` names.
+    #[serde(default)]
+    pub(super) kubeconfig: Option<PathBuf>,
     /// What the run needs to know of Kubernetes; none where the API is not used.
     #[serde(default)]
     pub(super) kubernetes: Option<Settings>,
@@ -45,6 +51,10 @@ pub(super) struct Setup {
 pub(super) enum ChosenLauncher {
     /// This command, as a process of its own.
     Process(ProcessConfig),
+    /// The kubelet.
+    StaticPod(StaticPodConfig),
+    /// systemd.
+    Systemd(SystemdConfig),
     /// Somebody else, who is told the flags.
     External(ExternalConfig),
 }
@@ -73,7 +83,7 @@ impl Setup {
         };
         let plugins = self.plugins.iter().map(ChosenPlugin::config).collect();
         let mut site = Site::new(Arc::clone(&cluster), plan.endpoints.clone(), self.trust.tls());
-        site.kubeconfig = side.and_then(Side::kubeconfig);
+        site.kubeconfig = self.kubeconfig.clone();
         let (cache, live) = (self.plugin_cache.clone(), Arc::new(Live::new(site)));
         let all = Plugins::load_recorded(plugins, cache, live, Arc::clone(&sink), recorder);
         // Without a plugin whose word counts, nobody is asked: the built-in checks and the gate decide.
@@ -126,31 +136,32 @@ impl ChosenLauncher {
     fn tls(&self) -> Option<&MemberTls> {
         match self {
             Self::Process(config) => config.tls.as_ref(),
+            Self::StaticPod(config) => config.member.tls.as_ref(),
+            Self::Systemd(config) => config.member.tls.as_ref(),
             Self::External(config) => config.tls.as_ref(),
         }
     }
 
-    fn build(&self, announce: impl Fn(String) + Send + Sync + 'static) -> Arc<dyn Launcher> {
+    /// Where nobody said which image a static pod is to run, and all others run the same one: that.
+    pub(super) fn run_as_the_others(&mut self, images: Vec<String>) {
+        if let (Self::StaticPod(config), [image]) = (self, images.as_slice())
+            && config.image.is_empty()
+        {
+            config.image.clone_from(image);
+        }
+    }
+
+    /// Builds it. Looks at nothing yet.
+    pub(super) fn build(&self, announce: impl Fn(String) + Send + Sync + 'static) -> Arc<dyn Launcher> {
         match self {
             Self::Process(config) => {
                 let launcher = Arc::new(ProcessLauncher::new(config.clone()));
                 launcher.ask_version_early();
                 launcher
             }
+            Self::StaticPod(config) => Arc::new(StaticPodLauncher::new(config.clone())),
+            Self::Systemd(config) => Arc::new(SystemdLauncher::new(config.clone())),
             Self::External(config) => Arc::new(ExternalLauncher::new(config.clone(), Box::new(announce))),
         }
     }
-}
-
-/// Where compiled plugins are kept: in `RUNNER_CACHE_DIR`, or with other caches of the user.
-pub(super) fn plugin_cache() -> Option<PathBuf> {
-    if let Some(dir) = std::env::var_os("RUNNER_CACHE_DIR").map(PathBuf::from).filter(|p| p.is_absolute()) {
-        return Some(dir.join("plugins"));
-    }
-    if rustix::process::geteuid().is_root() {
-        return Some(PathBuf::from("/var/cache/runner/plugins"));
-    }
-    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
-    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|p| p.is_absolute()).or_else(home);
-    base.map(|base| base.join("runner/plugins"))
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::bad_input;
 use super::cluster_args::absolute;
+use super::defaults::Defaults;
 use crate::pipeline::{Failure, Journal, JournalError};
 
 /// The state folder.
@@ -31,27 +32,18 @@ pub(super) struct MemberState {
 
 impl StateArgs {
     /// The state folder, absolute.
-    pub(super) fn folder(&self) -> Result<PathBuf, Failure> {
-        if let Some(dir) = &self.state_dir {
-            return Ok(absolute(dir.clone()));
-        }
-        if rustix::process::geteuid().is_root() {
-            return Ok(PathBuf::from("/var/lib/runner"));
-        }
-        let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state"));
-        let base = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|p| p.is_absolute()).or_else(home);
-        base.map(|base| base.join("runner"))
-            .ok_or_else(|| bad_input("there is no home folder to keep state in").hint("give --state-dir"))
+    pub(super) fn folder(&self, defaults: &Defaults) -> Result<PathBuf, Failure> {
+        self.state_dir.clone().map_or_else(|| defaults.state_dir(), Ok).map(absolute)
     }
 
     /// The folder of the member of this name.
-    pub(super) fn member(&self, name: &str) -> Result<MemberState, Failure> {
-        Ok(MemberState { folder: self.folder()?.join(name) })
+    pub(super) fn member(&self, defaults: &Defaults, name: &str) -> Result<MemberState, Failure> {
+        Ok(MemberState { folder: self.folder(defaults)?.join(name) })
     }
 
     /// The members with a journal in the state folder.
-    pub(super) fn members(&self) -> Result<Vec<String>, Failure> {
-        let Ok(entries) = std::fs::read_dir(self.folder()?) else { return Ok(Vec::new()) };
+    pub(super) fn members(&self, defaults: &Defaults) -> Result<Vec<String>, Failure> {
+        let Ok(entries) = std::fs::read_dir(self.folder(defaults)?) else { return Ok(Vec::new()) };
         let mut names: Vec<String> = entries
             .flatten()
             .filter(|e| e.path().join("journal").is_file())
@@ -64,8 +56,8 @@ impl StateArgs {
 
 impl StateArgs {
     /// The recordings in the state folder, oldest first: a run's id begins with its time.
-    pub(super) fn recordings(&self) -> Result<Vec<RecordingFile>, Failure> {
-        let Ok(members) = std::fs::read_dir(self.folder()?) else { return Ok(Vec::new()) };
+    pub(super) fn recordings(&self, defaults: &Defaults) -> Result<Vec<RecordingFile>, Failure> {
+        let Ok(members) = std::fs::read_dir(self.folder(defaults)?) else { return Ok(Vec::new()) };
         let mut found = Vec::new();
         for member in members.flatten() {
             let Ok(files) = std::fs::read_dir(member.path()) else { continue };

@@ -1,6 +1,7 @@
 //! `runner status`
 
 use super::cluster_args::ClusterArgs;
+use super::defaults::Defaults;
 use super::state_dir::StateArgs;
 use super::{Ended, Frame, Output};
 use crate::cluster::View;
@@ -18,13 +19,13 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     // No node's pod is left out: nobody is joining here.
-    let kubernetes = args.cluster.kubernetes.settings("", false)?;
+    let kubernetes = args.cluster.kubernetes.settings(&frame.defaults, "", false)?;
     let endpoints = args.cluster.found(kubernetes.as_ref()).await?.endpoints;
-    let cluster = args.cluster.trust.trust().cluster()?;
+    let cluster = args.cluster.trust.trust(&frame.defaults).cluster()?;
     let view = View::observe(&*cluster, &endpoints)
         .await
         .map_err(|error| Failure { outcome: Outcome::Unreachable, ..Failure::cluster("cannot read the cluster", &error) })?;
-    let runs = unfinished(&args.state)?;
+    let runs = unfinished(&args.state, &frame.defaults)?;
     let shown = match frame.global.output {
         Output::Text => status::text(&view, frame.printer.stdout.style, frame.printer.stdout.width),
         Output::Json => {
@@ -45,10 +46,10 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
 }
 
 /// The unfinished runs of this node that nobody is at work on.
-fn unfinished(state: &StateArgs) -> Result<Vec<(String, String)>, Failure> {
+fn unfinished(state: &StateArgs, defaults: &Defaults) -> Result<Vec<(String, String)>, Failure> {
     let mut found = Vec::new();
-    for name in state.members()? {
-        let Ok(journal) = Journal::open(&state.member(&name)?.journal_path()) else { continue };
+    for name in state.members(defaults)? {
+        let Ok(journal) = Journal::open(&state.member(defaults, &name)?.journal_path()) else { continue };
         if let (true, Some((plan, _))) = (journal.state().unfinished(), &journal.state().begun) {
             found.push((name, plan.run.clone()));
         }

@@ -1,3 +1,9 @@
 //! Files that people write for runner: read, checked, and every mistake in them said with its place.
 
+pub mod kubeadm;
 pub mod policy;
+
+mod explain;
+mod mistake;
+mod nearest;
+mod yaml;

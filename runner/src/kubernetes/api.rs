@@ -120,8 +120,7 @@ impl Api {
         let meta = seen.meta();
         let name = meta.name.as_deref().unwrap_or_default();
         let what = what::<K>(namespace, name);
-        let preconditions =
-            Preconditions { resource_version: meta.resource_version.clone(), uid: meta.uid.clone() };
+        let preconditions = Preconditions { resource_version: meta.resource_version.clone(), uid: meta.uid.clone() };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         match self.ask(&what, Request::new(K::url_path(&(), namespace)).delete(name, &params)).await {
             Ok(_) | Err(ApiError::NotFound { .. }) => Ok(()),
@@ -143,8 +142,8 @@ impl Api {
         what: &str,
         request: Result<http::Request<Vec<u8>>, E>,
     ) -> Result<Bytes, ApiError> {
-        let request =
-            request.map_err(|e| ApiError::Rejected { what: what.to_owned(), reason: format!("it cannot be asked for: {e}") })?;
+        let request = request
+            .map_err(|e| ApiError::Rejected { what: what.to_owned(), reason: format!("it cannot be asked for: {e}") })?;
         if let Some(silent) = self.still_silent() {
             return Err(silent);
         }
@@ -234,7 +233,13 @@ mod tests {
         let codes: Vec<_> = [401, 409, 422, 429, 500].map(|code| judged(code, status).code()).into();
         assert_eq!(
             codes,
-            ["kubernetes-denied", "kubernetes-conflict", "kubernetes-rejected", "kubernetes-unreachable", "kubernetes-unreachable"]
+            [
+                "kubernetes-denied",
+                "kubernetes-conflict",
+                "kubernetes-rejected",
+                "kubernetes-unreachable",
+                "kubernetes-unreachable"
+            ]
         );
     }
 

@@ -76,7 +76,9 @@ impl ApiError {
             Self::Conflict { .. } => "look who else changes it; trying again is safe",
             Self::NotFound { .. } => "check that the kubeconfig leads to the cluster that this etcd belongs to",
             Self::Rejected { .. } => "check that node names are those of Kubernetes (--node-name)",
-            Self::Garbage { .. } => "check that the address in the kubeconfig is that of an API server and of no other service",
+            Self::Garbage { .. } => {
+                "check that the address in the kubeconfig is that of an API server and of no other service"
+            }
         }
     }
 

@@ -23,11 +23,7 @@ pub(crate) enum Broken {
 }
 
 /// Sends the request and reads the answer: its status, and a body of so many bytes at most.
-pub(crate) async fn exchange(
-    client: &Client,
-    request: http::Request<Vec<u8>>,
-    most: usize,
-) -> Result<(u16, Bytes), Broken> {
+pub(crate) async fn exchange(client: &Client, request: http::Request<Vec<u8>>, most: usize) -> Result<(u16, Bytes), Broken> {
     let response = client.send(request.map(Body::from)).await.map_err(|error| match &error {
         kube::Error::Auth(e) => Broken::Credentials(e.to_string()),
         other => Broken::Unreachable(innermost(other)),

@@ -61,11 +61,6 @@ impl Side {
         }
     }
 
-    /// The kubeconfig that was chosen for the run, where it was one file.
-    pub fn kubeconfig(&self) -> Option<PathBuf> {
-        self.settings.kubeconfig.clone()
-    }
-
     /// The nodes.
     pub fn platform(&self) -> Arc<dyn Platform> {
         let Settings { node, mark, required, .. } = &self.settings;

@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How to run etcd as a process of this node.
+use super::data_dir;
+
+/// What every launcher that starts the member itself needs to know about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct ProcessConfig {
-    /// The etcd program: a path, or a bare name that is looked up in `PATH`.
-    pub etcd: PathBuf,
+pub struct MemberConfig {
     /// The data directory. Made with mode 0700 where it is missing.
     pub data_dir: PathBuf,
-    /// Where its output goes; appended to, mode 0600. Not inside the data directory.
-    pub log_file: PathBuf,
     /// Where it listens for other members; none for its advertised peer URLs. Only what is given here can be checked to be free
     /// before the cluster is changed; else that is checked right before the start.
     pub listen_peer_urls: Option<Vec<String>>,
@@ -30,6 +29,90 @@ pub struct ProcessConfig {
     pub extra_args: Vec<String>,
     /// Further environment for etcd. Every `ETCD_…` variable of runner's own environment is kept away from it.
     pub env: BTreeMap<String, String>,
+}
+
+/// How to run etcd as a process of this node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ProcessConfig {
+    /// The etcd program: a path, or a bare name that is looked up in `PATH`.
+    pub etcd: PathBuf,
+    /// Where its output goes; appended to, mode 0600. Not inside the data directory.
+    pub log_file: PathBuf,
+    /// The member.
+    #[serde(flatten)]
+    pub member: MemberConfig,
+}
+
+/// How to have the kubelet run etcd as a static pod.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StaticPodConfig {
+    /// The image, `registry.k8s.io/etcd:3.6.5-0` for example.
+    pub image: String,
+    /// The etcd version in the image, where its tag does not say it.
+    pub etcd_version: Option<String>,
+    /// Where the kubelet looks for manifests; none for where the kubelet's configuration says, else [`MANIFESTS_DIR`].
+    pub manifests_dir: Option<PathBuf>,
+    /// The kubelet's configuration, where it can be read: `staticPodPath` and `podLogsDir` are looked at.
+    pub kubelet_config: PathBuf,
+    /// How long etcd may take to come up before the kubelet restarts it: sizes the startup probe, as kubeadm's
+    /// `timeouts.controlPlaneComponentHealthCheck` does.
+    #[serde(with = "seconds")]
+    pub startup_timeout: Duration,
+    /// The member.
+    #[serde(flatten)]
+    pub member: MemberConfig,
+}
+
+/// Where kubeadm has the kubelet look for manifests.
+pub const MANIFESTS_DIR: &str = "/etc/kubernetes/manifests";
+
+/// Where kubeadm puts the kubelet's configuration.
+pub const KUBELET_CONFIG: &str = "/var/lib/kubelet/config.yaml";
+
+impl Default for StaticPodConfig {
+    /// kubeadm's paths and times, and no image.
+    fn default() -> Self {
+        Self {
+            image: String::new(),
+            etcd_version: None,
+            manifests_dir: None,
+            kubelet_config: PathBuf::from(KUBELET_CONFIG),
+            startup_timeout: Duration::from_secs(4 * 60),
+            member: MemberConfig::default(),
+        }
+    }
+}
+
+/// How to run etcd as a unit of this node's systemd.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SystemdConfig {
+    /// The etcd program: a path, or a bare name that is looked up in `PATH`.
+    pub etcd: PathBuf,
+    /// The unit's name, without `.service`.
+    pub unit: String,
+    /// Where the unit and its environment file are written.
+    pub unit_dir: PathBuf,
+    /// The member.
+    #[serde(flatten)]
+    pub member: MemberConfig,
+}
+
+/// Where an administrator's units are.
+pub const UNIT_DIR: &str = "/etc/systemd/system";
+
+impl Default for SystemdConfig {
+    /// `etcd.service` in [`UNIT_DIR`], and no program.
+    fn default() -> Self {
+        Self {
+            etcd: PathBuf::new(),
+            unit: "etcd".to_owned(),
+            unit_dir: PathBuf::from(UNIT_DIR),
+            member: MemberConfig::default(),
+        }
+    }
 }
 
 /// A person, or a tool of their own, runs etcd: what runner needs to know to tell them how.
@@ -68,9 +151,59 @@ pub struct MemberTls {
     pub server_key: PathBuf,
 }
 
+impl MemberConfig {
+    /// Paths from the current folder on become absolute: the runner that goes on with the run may be called elsewhere.
+    pub(super) fn make_absolute(&mut self) {
+        self.data_dir = data_dir::normal(&self.data_dir);
+        if let Some(tls) = &mut self.tls {
+            let files = [&mut tls.ca, &mut tls.peer_cert, &mut tls.peer_key, &mut tls.server_cert, &mut tls.server_key];
+            files.into_iter().for_each(|file| *file = data_dir::normal(file));
+        }
+    }
+}
+
 impl MemberTls {
     /// All five files.
     pub fn files(&self) -> [&PathBuf; 5] {
         [&self.ca, &self.peer_cert, &self.peer_key, &self.server_cert, &self.server_key]
+    }
+}
+
+/// A time as whole seconds.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        time.as_secs().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_secs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_of_the_time_before_there_were_other_launchers_still_loads() {
+        let old = r#"{"etcd":"/bin/etcd","dataDir":"/d","logFile":"/l","listenPeerUrls":["http://a:1"],"tls":null,"env":{"A":"b"}}"#;
+        let read: ProcessConfig = serde_json::from_str(old).unwrap();
+        assert_eq!(read.member.data_dir, PathBuf::from("/d"));
+        assert_eq!(read.member.listen_peer_urls, Some(vec!["http://a:1".to_owned()]));
+        assert_eq!(read.member.env, BTreeMap::from([("A".to_owned(), "b".to_owned())]));
+        let written = serde_json::to_string(&read).unwrap();
+        assert_eq!(serde_json::from_str::<ProcessConfig>(&written).unwrap(), read);
+    }
+
+    #[test]
+    fn what_a_journal_does_not_say_is_the_default() {
+        let read: StaticPodConfig = serde_json::from_str(r#"{"image":"etcd:3.6.5-0","startupTimeout":60}"#).unwrap();
+        assert_eq!(read.startup_timeout, Duration::from_secs(60));
+        assert_eq!(read.kubelet_config, PathBuf::from(KUBELET_CONFIG));
+        assert_eq!(serde_json::from_str::<SystemdConfig>("{}").unwrap(), SystemdConfig::default());
     }
 }

@@ -137,6 +137,40 @@ pub(super) fn discard(path: &Path, folder: bool) -> Result<(), LaunchError> {
     fs::remove_dir(path).map_err(|e| refuse(format!("cannot remove {}: {e}", path.display()), &[]))
 }
 
+/// Puts what etcd has written aside, into `<path>.undone-<time>` beside the directory, and with `folder` removes the directory;
+/// tells where it is now. What [`discard`] leaves stays here too.
+///
+/// Where the directory is a file system of its own there is no room beside it, and a copy of a database may not fit anywhere: then
+/// the data is removed, and nothing is told.
+pub(super) fn set_aside(path: &Path, folder: bool) -> Result<Option<PathBuf>, LaunchError> {
+    guard(path)?;
+    let member = path.join("member");
+    let aside = match look(&member)? {
+        Some(found) if found.is_dir() => beside(path),
+        _ => None,
+    };
+    if let Some(aside) = &aside {
+        let cannot =
+            |e: std::io::Error| refuse(format!("cannot move {} to {}: {e}", member.display(), aside.display()), &[]);
+        DirBuilder::new().mode(0o700).create(aside).map_err(cannot)?;
+        if let Err(error) = fs::rename(&member, aside.join("member")) {
+            let _ = fs::remove_dir(aside);
+            if error.kind() != ErrorKind::CrossesDevices {
+                return Err(cannot(error));
+            }
+            return discard(path, folder).map(|()| None);
+        }
+    }
+    discard(path, folder).map(|()| aside)
+}
+
+/// A name beside the directory that nobody has.
+fn beside(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let time = crate::clock::now().strftime("%Y%m%dT%H%M%S.%3fZ");
+    Some(path.with_file_name(format!("{name}.undone-{time}")))
+}
+
 /// Bytes of the database and of snapshots that come in; zero where there is none. What cannot be read, or goes away meanwhile, is
 /// not counted. Neither is the write-ahead log: etcd makes its files 64 MB large before there is anything in them.
 pub(super) fn size(path: &Path) -> u64 {

@@ -91,11 +91,11 @@ impl Launcher for ExternalLauncher {
     }
 
     /// Says that the data must be removed; removes nothing, since it cannot know that nobody uses it.
-    async fn discard_data(&self, folder: bool) -> Result<(), LaunchError> {
+    async fn discard_data(&self, folder: bool) -> Result<Option<PathBuf>, LaunchError> {
         let path = self.config.data_dir.display();
         let what = if folder { format!("{path}") } else { format!("what is in {path}") };
         (self.announce)(format!("once the member's etcd is stopped, remove {what}: it can never be used again"));
-        Ok(())
+        Ok(None)
     }
 
     async fn data_size(&self) -> u64 {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{MemberTls, refuse};
+use super::{MemberConfig, MemberTls, refuse};
 use crate::pipeline::{LaunchError, MemberSpec};
 
 /// One flag: its name without dashes, and its value.
@@ -20,6 +20,21 @@ pub(super) struct Wiring<'a> {
     pub(super) metrics_url: Option<&'a str>,
     pub(super) tls: Option<&'a MemberTls>,
     pub(super) cluster_token: Option<&'a str>,
+}
+
+impl<'a> Wiring<'a> {
+    /// Of a member that runner starts itself, with an etcd of this minor version.
+    pub(super) fn of(config: &'a MemberConfig, minor: u32) -> Self {
+        Self {
+            minor: Some(minor),
+            data_dir: &config.data_dir,
+            listen_peer_urls: config.listen_peer_urls.as_deref(),
+            listen_client_urls: config.listen_client_urls.as_deref(),
+            metrics_url: config.metrics_url.as_deref(),
+            tls: config.tls.as_ref(),
+            cluster_token: config.cluster_token.as_deref(),
+        }
+    }
 }
 
 /// What runner decides, by flag or by environment variable.
@@ -144,6 +159,11 @@ pub(super) fn environment(env: &BTreeMap<String, String>) -> Result<(), LaunchEr
 pub(super) fn variables(flags: &[Flag]) -> impl Iterator<Item = (String, &str)> {
     let name = |name: &str| format!("ETCD_{}", name.to_uppercase().replace('-', "_"));
     flags.iter().map(move |(flag, value)| (name(flag), value.as_str()))
+}
+
+/// The name of the flag that this argument gives; none where it is a value.
+pub(super) fn name(argument: &str) -> Option<&str> {
+    split(argument).map(|(name, _)| name)
 }
 
 /// `--name=value`, `-name value` and `--name`.

@@ -84,10 +84,14 @@ pub(super) fn open(path: &Path, version: &str, name: &str) -> Result<File, Launc
 pub(super) fn tail(path: &Path, lines: usize) -> Vec<String> {
     let Ok(bytes) = end_of(path) else { return Vec::new() };
     let text = String::from_utf8_lossy(&bytes);
-    let since = text.rfind(MARK).map_or(&*text, |at| text[at..].split_once('\n').map_or("", |(_, rest)| rest));
+    last(text.rfind(MARK).map_or(&*text, |at| text[at..].split_once('\n').map_or("", |(_, rest)| rest)), lines)
+}
+
+/// The last lines of a text that etcd wrote, readable, oldest first.
+pub(super) fn last(text: &str, lines: usize) -> Vec<String> {
     let mut shown = Vec::new();
     let mut in_stack = false;
-    for line in since.lines().filter(|line| !line.trim().is_empty()) {
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
         // Go prints a page of stack behind a panic: the panic itself was the line before.
         in_stack = (in_stack && !line.starts_with('{')) || line.starts_with("goroutine ");
         if !in_stack {
@@ -106,7 +110,8 @@ pub(super) fn meaning(lines: &[String]) -> Option<&'static str> {
     lines.iter().rev().filter(grave).find_map(told).or_else(|| lines.iter().rev().find_map(told))
 }
 
-fn end_of(path: &Path) -> std::io::Result<Vec<u8>> {
+/// The end of the file, at most 64 KiB.
+pub(super) fn end_of(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;

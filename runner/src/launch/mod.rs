@@ -1,4 +1,5 @@
-//! How the member's etcd comes to life: as a process of this node, or by somebody else's hand.
+//! How the member's etcd comes to life: as a process of this node, as a static pod, as a unit of
+//! systemd, or by somebody else's hand.
 //!
 //! A process outlives the runner on purpose: Ctrl-C, a crash or `kill -9` of the runner must not take a cluster's member down.
 //! So it has a session of its own, its output goes to a file, and it is found again by what it is (an etcd with our data
@@ -6,10 +7,15 @@
 
 use std::process::Command;
 
-pub use config::{ExternalConfig, MemberTls, ProcessConfig};
+pub use config::{
+    ExternalConfig, KUBELET_CONFIG, MANIFESTS_DIR, MemberConfig, MemberTls, ProcessConfig, StaticPodConfig, SystemdConfig,
+    UNIT_DIR,
+};
 pub use external::{Announce, ExternalLauncher};
 pub use process::ProcessLauncher;
+pub use static_pod::{StaticPodLauncher, listen_client_urls};
 pub use supervise::Ended;
+pub use systemd::SystemdLauncher;
 pub use version::EtcdVersion;
 
 use crate::pipeline::LaunchError;
@@ -22,7 +28,9 @@ mod log;
 mod preflight;
 mod process;
 mod procs;
+mod static_pod;
 mod supervise;
+mod systemd;
 mod url;
 mod version;
 mod wal;

@@ -1,31 +1,49 @@
-//! What can be known about a process before the cluster is changed.
+//! What can be known about a member before the cluster is changed.
 
 use std::fs::File;
 use std::path::Path;
 
 use super::url::{self, Listen};
-use super::{ProcessConfig, data_dir, flags, refuse};
-use crate::pipeline::LaunchError;
+use super::{MemberConfig, ProcessConfig, data_dir, flags, refuse};
+use crate::pipeline::{LaunchError, MemberSpec};
+
+/// A process: what [`member`] checks, and its log.
+pub(super) fn process(config: &ProcessConfig) -> Result<(), LaunchError> {
+    member(&config.member)?;
+    if config.log_file.starts_with(&config.member.data_dir) {
+        let text = format!("the log {} lies in the data directory", config.log_file.display());
+        return Err(refuse(text, &["put it elsewhere: the data directory is removed when a join is rolled back"]));
+    }
+    data_dir::writable(&config.log_file)
+}
 
 /// Flags, folders and files; not the ports, which our own member may have. Changes nothing.
-pub(super) fn files(config: &ProcessConfig) -> Result<(), LaunchError> {
+pub(super) fn member(config: &MemberConfig) -> Result<(), LaunchError> {
     flags::arguments(Vec::new(), &config.extra_args)?;
     flags::environment(&config.env)?;
     data_dir::guard(&config.data_dir)?;
     data_dir::writable(&config.data_dir)?;
-    if config.log_file.starts_with(&config.data_dir) {
-        let text = format!("the log {} lies in the data directory", config.log_file.display());
-        return Err(refuse(text, &["put it elsewhere: the data directory is removed when a join is rolled back"]));
-    }
-    data_dir::writable(&config.log_file)?;
     for file in config.tls.iter().flat_map(|tls| tls.files()) {
         readable(file)?;
     }
     Ok(())
 }
 
+/// The addresses that are given can be listened on. `free`: also, nobody else listens there now.
+pub(super) fn given_addresses(config: &MemberConfig, free: bool) -> Result<(), LaunchError> {
+    let (peer, client) = (config.listen_peer_urls.as_deref(), config.listen_client_urls.as_deref());
+    addresses(config, peer.unwrap_or_default(), client.unwrap_or_default(), free)
+}
+
+/// The addresses that this member will listen on are there, and nobody else listens there now.
+pub(super) fn its_addresses(config: &MemberConfig, spec: &MemberSpec) -> Result<(), LaunchError> {
+    let peer = config.listen_peer_urls.as_deref().unwrap_or(&spec.peer_urls);
+    let client = config.listen_client_urls.as_deref().unwrap_or(&spec.client_urls);
+    addresses(config, peer, client, true)
+}
+
 /// Every listen URL that is known can be listened on, and fits the certificates. `free`: also, nobody else listens there now.
-pub(super) fn addresses(config: &ProcessConfig, peer: &[String], client: &[String], free: bool) -> Result<(), LaunchError> {
+fn addresses(config: &MemberConfig, peer: &[String], client: &[String], free: bool) -> Result<(), LaunchError> {
     for address in peer.iter().chain(client) {
         let listen = url::listen(address)?;
         match (listen.tls, config.tls.is_some()) {
@@ -66,23 +84,27 @@ mod tests {
     use crate::launch::MemberTls;
 
     fn config(folder: &Path) -> ProcessConfig {
-        ProcessConfig { data_dir: folder.join("data"), log_file: folder.join("etcd.log"), ..ProcessConfig::default() }
+        let member = MemberConfig { data_dir: folder.join("data"), ..MemberConfig::default() };
+        ProcessConfig { log_file: folder.join("etcd.log"), member, ..ProcessConfig::default() }
     }
 
     #[test]
     fn bad_files_are_refused_each_with_a_sentence() {
         let folder = tempfile::tempdir().unwrap();
         let good = config(folder.path());
-        assert_eq!(files(&good), Ok(()));
+        assert_eq!(process(&good), Ok(()));
         let message = |change: &dyn Fn(&mut ProcessConfig)| {
             let mut bad = good.clone();
             change(&mut bad);
-            files(&bad).unwrap_err().message.replace(folder.path().to_str().unwrap(), "DIR")
+            process(&bad).unwrap_err().message.replace(folder.path().to_str().unwrap(), "DIR")
         };
-        assert_eq!(message(&|c| c.log_file = c.data_dir.join("log")), "the log DIR/data/log lies in the data directory");
+        assert_eq!(
+            message(&|c| c.log_file = c.member.data_dir.join("log")),
+            "the log DIR/data/log lies in the data directory"
+        );
         std::fs::write(folder.path().join("file"), "").unwrap();
         let below = folder.path().join("file/data");
-        assert!(message(&|c| c.data_dir = below.clone()).starts_with("cannot look at DIR/file/data"));
+        assert!(message(&|c| c.member.data_dir = below.clone()).starts_with("cannot look at DIR/file/data"));
         let absent = folder.path().join("ca.crt");
         let tls = MemberTls {
             ca: absent.clone(),
@@ -91,19 +113,19 @@ mod tests {
             server_cert: absent.clone(),
             server_key: absent,
         };
-        let said = message(&|c| c.tls = Some(tls.clone()));
+        let said = message(&|c| c.member.tls = Some(tls.clone()));
         assert_eq!(said, "cannot read DIR/ca.crt: No such file or directory (os error 2)");
-        assert!(message(&|c| c.extra_args = vec!["--name=x".into()]).contains("runner sets it itself"));
+        assert!(message(&|c| c.member.extra_args = vec!["--name=x".into()]).contains("runner sets it itself"));
     }
 
     #[test]
     fn urls_must_fit_the_certificates() {
         let folder = tempfile::tempdir().unwrap();
-        let plain = config(folder.path());
-        let check = |c: &ProcessConfig, url: &str| addresses(c, &[url.to_owned()], &[], false).map_err(|e| e.message);
+        let plain = config(folder.path()).member;
+        let check = |c: &MemberConfig, url: &str| addresses(c, &[url.to_owned()], &[], false).map_err(|e| e.message);
         assert_eq!(check(&plain, "http://127.0.0.1:1"), Ok(()));
         assert!(check(&plain, "https://127.0.0.1:1").unwrap_err().contains("needs certificates"));
-        let metrics = ProcessConfig { metrics_url: Some("https://127.0.0.1:1".into()), ..plain };
+        let metrics = MemberConfig { metrics_url: Some("https://127.0.0.1:1".into()), ..plain };
         assert!(check(&metrics, "http://127.0.0.1:1").unwrap_err().contains("without certificates"));
     }
 }

@@ -45,12 +45,8 @@ impl ProcessLauncher {
     /// Looks at nothing yet. Paths are made absolute, from the current folder on.
     pub fn new(mut config: ProcessConfig) -> Self {
         config.etcd = program(&config.etcd);
-        config.data_dir = data_dir::normal(&config.data_dir);
         config.log_file = data_dir::normal(&config.log_file);
-        if let Some(tls) = &mut config.tls {
-            let files = [&mut tls.ca, &mut tls.peer_cert, &mut tls.peer_key, &mut tls.server_cert, &mut tls.server_key];
-            files.into_iter().for_each(|file| *file = data_dir::normal(file));
-        }
+        config.member.make_absolute();
         Self { config, version: OnceCell::new(), child: Mutex::default(), starting: tokio::sync::Mutex::default() }
     }
 
@@ -71,7 +67,7 @@ impl ProcessLauncher {
         loop {
             let found = self.find().await;
             for pid in &found {
-                if let Some(process) = Process::hold(*pid, &self.config.data_dir, &self.config.etcd)? {
+                if let Some(process) = Process::hold(*pid, &self.config.member.data_dir, &self.config.etcd)? {
                     return Ok(Some(process));
                 }
             }
@@ -100,11 +96,11 @@ impl ProcessLauncher {
     async fn find(&self) -> Vec<rustix::process::Pid> {
         let deadline = Instant::now() + IN_BETWEEN;
         loop {
-            let ended = self.reap().is_some();
-            let (dir, program) = (self.config.data_dir.clone(), self.config.etcd.clone());
+            self.reap();
+            let (dir, program) = (self.config.member.data_dir.clone(), self.config.etcd.clone());
             let found = blocking(move || procs::find(&dir, &program)).await;
             let ours = self.child.lock().unwrap_or_else(PoisonError::into_inner).process.is_some();
-            if !found.is_empty() || ended || !ours || Instant::now() >= deadline {
+            if !found.is_empty() || !ours || Instant::now() >= deadline {
                 return found;
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -119,20 +115,12 @@ impl ProcessLauncher {
 
     fn command(&self, spec: &MemberSpec, version: &EtcdVersion) -> Result<Command, LaunchError> {
         let config = &self.config;
-        let wiring = Wiring {
-            minor: Some(version.minor),
-            data_dir: &config.data_dir,
-            listen_peer_urls: config.listen_peer_urls.as_deref(),
-            listen_client_urls: config.listen_client_urls.as_deref(),
-            metrics_url: config.metrics_url.as_deref(),
-            tls: config.tls.as_ref(),
-            cluster_token: config.cluster_token.as_deref(),
-        };
+        let wiring = Wiring::of(&config.member, version.minor);
         let mut command = Command::new(&config.etcd);
-        command.args(flags::arguments(flags::flags(spec, &wiring), &config.extra_args)?);
+        command.args(flags::arguments(flags::flags(spec, &wiring), &config.member.extra_args)?);
         super::keep_environment_away(&mut command);
         // Not in the folder that the runner was called in: it would keep that one's file system busy for good.
-        command.envs(&config.env).current_dir("/").stdin(Stdio::null());
+        command.envs(&config.member.env).current_dir("/").stdin(Stdio::null());
         Ok(command)
     }
 
@@ -141,7 +129,7 @@ impl ProcessLauncher {
         let log = log::open(&self.config.log_file, &version.to_string(), &spec.name)?;
         let cannot = |e: std::io::Error| refuse(format!("cannot start {}: {e}", self.config.etcd.display()), &[]);
         command.stderr(log.try_clone().map_err(cannot)?).stdout(log);
-        let made = data_dir::ensure(&self.config.data_dir)?;
+        let made = data_dir::ensure(&self.config.member.data_dir)?;
         match CommandWrap::from(command).wrap(ProcessSession).spawn() {
             Ok(process) => {
                 *self.child.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -150,7 +138,7 @@ impl ProcessLauncher {
             }
             Err(error) => {
                 if made {
-                    data_dir::discard(&self.config.data_dir, true)?;
+                    data_dir::discard(&self.config.member.data_dir, true)?;
                 }
                 Err(cannot(error))
             }
@@ -177,9 +165,8 @@ impl Launcher for ProcessLauncher {
         let running = !self.find().await.is_empty();
         let config = self.config.clone();
         blocking(move || {
-            preflight::files(&config)?;
-            let (peer, client) = (config.listen_peer_urls.as_deref(), config.listen_client_urls.as_deref());
-            preflight::addresses(&config, peer.unwrap_or_default(), client.unwrap_or_default(), !running)
+            preflight::process(&config)?;
+            preflight::given_addresses(&config.member, !running)
         })
         .await
     }
@@ -195,12 +182,12 @@ impl Launcher for ProcessLauncher {
     }
 
     async fn data_dir(&self) -> Result<DataDir, LaunchError> {
-        let path = self.config.data_dir.clone();
+        let path = self.config.member.data_dir.clone();
         blocking(move || data_dir::inspect(&path)).await
     }
 
     fn data_dir_path(&self) -> PathBuf {
-        self.config.data_dir.clone()
+        self.config.member.data_dir.clone()
     }
 
     async fn start(&self, spec: &MemberSpec) -> Result<(), LaunchError> {
@@ -211,10 +198,8 @@ impl Launcher for ProcessLauncher {
         let version = self.known_version().await?;
         let (config, advertised) = (self.config.clone(), spec.clone());
         blocking(move || {
-            preflight::files(&config)?;
-            let peer = config.listen_peer_urls.as_deref().unwrap_or(&advertised.peer_urls);
-            let client = config.listen_client_urls.as_deref().unwrap_or(&advertised.client_urls);
-            preflight::addresses(&config, peer, client, true)
+            preflight::process(&config)?;
+            preflight::its_addresses(&config.member, &advertised)
         })
         .await?;
         self.spawn(spec, &version)
@@ -222,6 +207,10 @@ impl Launcher for ProcessLauncher {
 
     async fn running(&self) -> Running {
         if self.find().await.is_empty() { Running::No { log: self.last_words() } } else { Running::Yes }
+    }
+
+    async fn where_to_look(&self) -> Vec<String> {
+        vec![format!("its log: {}", self.config.log_file.display())]
     }
 
     async fn stop(&self) -> Result<(), LaunchError> {
@@ -233,28 +222,28 @@ impl Launcher for ProcessLauncher {
         Ok(())
     }
 
-    async fn discard_data(&self, folder: bool) -> Result<(), LaunchError> {
+    async fn discard_data(&self, folder: bool) -> Result<Option<PathBuf>, LaunchError> {
         let _no_start_meanwhile = self.starting.lock().await;
         if !self.find().await.is_empty() {
-            let path = self.config.data_dir.display();
+            let path = self.config.member.data_dir.display();
             return Err(refuse(format!("the member's etcd runs: {path} is in use"), &["stop it first"]));
         }
-        let path = self.config.data_dir.clone();
-        blocking(move || data_dir::discard(&path, folder)).await
+        let path = self.config.member.data_dir.clone();
+        blocking(move || data_dir::discard(&path, folder)).await.map(|()| None)
     }
 
     async fn data_size(&self) -> u64 {
-        let path = self.config.data_dir.clone();
+        let path = self.config.member.data_dir.clone();
         blocking(move || data_dir::size(&path)).await
     }
 
     fn metrics_url(&self) -> Option<String> {
-        self.config.metrics_url.clone()
+        self.config.member.metrics_url.clone()
     }
 }
 
 /// A bare name is looked up in `PATH`, as a shell does; what is not found there stays, and is said by the preflight.
-fn program(etcd: &Path) -> PathBuf {
+pub(super) fn program(etcd: &Path) -> PathBuf {
     if etcd.components().count() == 1 && !etcd.is_absolute() {
         let folders = env::var_os("PATH").unwrap_or_default();
         let found = env::split_paths(&folders).map(|folder| folder.join(etcd)).find(|path| path.is_file());

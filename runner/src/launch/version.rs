@@ -22,6 +22,8 @@ const EVERY: Duration = Duration::from_millis(2);
 pub struct EtcdVersion {
     /// The second number: 5 for 3.5.
     pub minor: u32,
+    /// The third number: 16 for 3.5.16.
+    pub patch: u32,
     text: String,
 }
 
@@ -38,7 +40,7 @@ impl FromStr for EtcdVersion {
     fn from_str(text: &str) -> Result<Self, LaunchError> {
         let mut parts = text.split(['.', '-', '+']).map(str::parse::<u32>);
         match (parts.next(), parts.next(), parts.next()) {
-            (Some(Ok(3)), Some(Ok(minor @ 4..=7)), Some(Ok(_))) => Ok(Self { minor, text: text.to_owned() }),
+            (Some(Ok(3)), Some(Ok(minor @ 4..=7)), Some(Ok(patch))) => Ok(Self { minor, patch, text: text.to_owned() }),
             (Some(Ok(_)), Some(Ok(_)), Some(Ok(_))) => {
                 let hint = "use an etcd from 3.4 to 3.7, or a runner that knows this one";
                 Err(refuse(format!("runner does not know the flags of etcd {text}"), &[hint]))

@@ -1,4 +1,4 @@
-//! How the member's etcd comes to life, behind a trait: a process, a person, later a static pod or a unit.
+//! How the member's etcd comes to life, behind a trait: a process, a static pod, a unit, a person.
 
 use std::path::PathBuf;
 
@@ -96,9 +96,14 @@ pub trait Launcher: Send + Sync {
     /// Stops the member and waits until it is gone. Nothing to stop is success.
     async fn stop(&self) -> Result<(), LaunchError>;
 
-    /// Removes the data that a member started by this launcher has written; with `folder`, the directory too. Only called for
-    /// a directory that was absent or empty before. Refuses while the member runs.
-    async fn discard_data(&self, folder: bool) -> Result<(), LaunchError>;
+    /// Removes the data that a member started by this launcher has written, or moves it aside and tells where to; with `folder`,
+    /// the directory too. Only called for a directory that was absent or empty before. Refuses while the member runs.
+    async fn discard_data(&self, folder: bool) -> Result<Option<PathBuf>, LaunchError>;
+
+    /// Where a person finds out why the member does not come up: hints, a line each.
+    async fn where_to_look(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Bytes of the database and of incoming snapshots in the data directory; zero where there is none.
     async fn data_size(&self) -> u64;

@@ -1,5 +1,5 @@
 //! Plugins in monitor mode: asked like the others, in the background, and reported when they have answered. What they say never
-//! refuses a join, and the run does not wait for them.
+//! refuses a join, and the run waits at most a moment for it ([`GRACE`], once a question).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,15 +34,17 @@ pub(super) fn ask_checks(run: &mut Run, view: &Arc<View>, newcomer: &Newcomer) {
     run.monitored.checks = Some((Arc::clone(view), AbortOnDropHandle::new(call)));
 }
 
-/// Asks the monitored promotion criteria, unless they have not answered yet to what they were asked before.
-pub(super) fn ask_promotion(run: &mut Run, view: &Arc<View>, candidate: MemberId, window: &Arc<[Sample]>) {
-    let Some(monitors) = run.parts.monitors.clone() else { return };
+/// Asks the monitored promotion criteria, unless they have not answered yet to what they were asked before; returns how long their
+/// answers are to be waited for. Nothing is waited for a second time: a slow plugin delays a run once for each of its answers.
+pub(super) fn ask_promotion(run: &mut Run, view: &Arc<View>, candidate: MemberId, window: &Arc<[Sample]>) -> Duration {
+    let Some(monitors) = run.parts.monitors.clone() else { return Duration::ZERO };
     if run.monitored.promotion.is_some() {
-        return;
+        return Duration::ZERO;
     }
     let (view, window) = (Arc::clone(view), Arc::clone(window));
     let call = tokio::spawn(async move { monitors.evaluate(&view, candidate, &window).await });
     run.monitored.promotion = Some(AbortOnDropHandle::new(call));
+    GRACE
 }
 
 /// Tells what has been answered by now, or within `patience`; what has not stays under way.

@@ -7,11 +7,11 @@ use futures::FutureExt;
 use jiff::Timestamp;
 
 use super::cache::Cache;
-use super::call::{Called, Callee, Permission};
+use super::call::Permission;
 use super::engine::Engine;
 use super::limits::Limits;
 use super::load::{self, Compiled, PluginConfig};
-use super::record::{CallRecord, Question, Recordable};
+use super::record::{CallRecord, Question};
 use super::refusal::Refusal;
 use super::roles::{Role, configuration_role, health_check_role, notifier_role, promotion_role};
 use super::source::{PluginSource, digest_text};
@@ -124,25 +124,25 @@ impl Specimen {
             Question::Settings => match exports.configuration.clone() {
                 Some(role) => {
                     let called = callee.call(|guest| configuration_role::validate(guest, role).boxed()).await;
-                    Ok(record(callee, called, question))
+                    Ok(callee.record(&called, question))
                 }
                 None => Err(lacks()),
             },
             Question::HealthCheck { view, newcomer } => {
                 let role = exports.health_check.clone().ok_or_else(lacks)?;
                 let called = callee.call(|guest| health_check_role::check(guest, role, view, newcomer).boxed()).await;
-                Ok(record(callee, called, question))
+                Ok(callee.record(&called, question))
             }
             Question::Promotion { view, candidate, window } => {
                 let role = exports.promotion.clone().ok_or_else(lacks)?;
                 let called =
                     callee.call(move |guest| promotion_role::evaluate(guest, role, view, candidate, window).boxed()).await;
-                Ok(record(callee, called, question))
+                Ok(callee.record(&called, question))
             }
             Question::Notifier { events } => {
                 let role = exports.notifier.clone().ok_or_else(lacks)?;
                 let called = callee.call(|guest| notifier_role::notify(guest, role, events).boxed()).await;
-                Ok(record(callee, called, question))
+                Ok(callee.record(&called, question))
             }
         }
     }
@@ -151,8 +151,4 @@ impl Specimen {
     pub fn checks_settings(&self) -> bool {
         self.compiled.surface.configuration
     }
-}
-
-fn record<T: Recordable>(callee: &Callee, called: Called<T>, question: Question) -> CallRecord {
-    callee.record(&called, question)
 }

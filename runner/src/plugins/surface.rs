@@ -122,16 +122,18 @@ impl<'a> Interface<'a> {
 
     /// The capability of the contract that it is, if it is one.
     pub(super) fn capability(&self) -> Option<Capability> {
-        let (major, minor, _) = self.version;
-        if self.package == PACKAGE && (major, minor) == MINOR { Capability::of_name(self.name) } else { None }
+        if self.contracts() { Capability::of_name(self.name) } else { None }
     }
 
     /// Whether it is one of the contract's interfaces that every plugin may import, or this one by what it was granted.
     pub(super) fn granted_by_contract(&self, granted: Granted<'_>) -> bool {
+        (self.contracts() && GRANTED.contains(&self.name)) || self.capability().is_some_and(|c| granted.has(c))
+    }
+
+    /// Whether it is of the contract, in the version that this runner speaks.
+    fn contracts(&self) -> bool {
         let (major, minor, _) = self.version;
-        self.package == PACKAGE
-            && (major, minor) == MINOR
-            && (GRANTED.contains(&self.name) || Capability::of_name(self.name).is_some_and(|c| granted.has(c)))
+        self.package == PACKAGE && (major, minor) == MINOR
     }
 }
 
@@ -151,6 +153,11 @@ mod tests {
         Surface::of_names(owned(imports), owned(exports))
     }
 
+    /// With nothing granted.
+    fn refusals(surface: &Surface) -> Vec<Refusal> {
+        surface.refusals(Granted::These(&Grants::default()))
+    }
+
     #[test]
     fn roles_and_version_are_read_off_the_names() {
         let seen = surface(
@@ -160,15 +167,15 @@ mod tests {
         assert_eq!(seen.roles, [Role::Promotion]);
         assert!(seen.configuration && seen.wasi);
         assert_eq!(seen.contract, Some((0, 1, 3)));
-        assert_eq!(seen.refusals(Granted::These(&Grants::default())), []);
+        assert_eq!(refusals(&seen), []);
     }
 
     #[test]
     fn another_minor_version_is_said_as_such() {
         let seen = surface(&["runner:plugin/facts@0.2.0"], &["runner:plugin/promotion@0.2.0"]);
-        assert_eq!(seen.refusals(Granted::These(&Grants::default())), [Refusal::OtherContract("0.2.0".into())]);
+        assert_eq!(refusals(&seen), [Refusal::OtherContract("0.2.0".into())]);
         assert_eq!(
-            seen.refusals(Granted::These(&Grants::default()))[0].clone().of("p").message,
+            refusals(&seen)[0].clone().of("p").message,
             "plugin `p` was built for runner:plugin 0.2.0, this runner speaks 0.1"
         );
     }
@@ -184,23 +191,14 @@ mod tests {
             "a:b/c",
             "a:b/c@1.0.0",
         ] {
-            assert_eq!(
-                surface(&[import], &[role]).refusals(Granted::These(&Grants::default())),
-                [Refusal::NotGranted(vec![import.into()])]
-            );
+            assert_eq!(refusals(&surface(&[import], &[role])), [Refusal::NotGranted(vec![import.into()])]);
         }
-        assert_eq!(surface(&["runner:plugin/clock@0.1.9"], &[role]).refusals(Granted::These(&Grants::default())), []);
+        assert_eq!(refusals(&surface(&["runner:plugin/clock@0.1.9"], &[role])), []);
     }
 
     #[test]
     fn no_role_is_no_plugin() {
-        assert_eq!(
-            surface(&[], &[]).refusals(Granted::These(&Grants::default())),
-            [Refusal::NoRole("it exports nothing".into())]
-        );
-        assert!(matches!(
-            surface(&[], &["wasi:cli/run@0.2.0"]).refusals(Granted::These(&Grants::default()))[..],
-            [Refusal::NoRole(_)]
-        ));
+        assert_eq!(refusals(&surface(&[], &[])), [Refusal::NoRole("it exports nothing".into())]);
+        assert!(matches!(refusals(&surface(&[], &["wasi:cli/run@0.2.0"]))[..], [Refusal::NoRole(_)]));
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use etcd_client::{Client, MemberAddOptions};
-use runner::launch::{Ended, MemberTls, ProcessConfig, ProcessLauncher};
+use runner::launch::{Ended, MemberConfig, MemberTls, ProcessConfig, ProcessLauncher};
 use runner::pipeline::{DataDir, Launcher, MemberSpec, Running};
 use runner_harness::{
     EtcdBinary, RealCluster, Scratch, Tls, etcd_versions, eventually, every_minor, free_port, newest, write_member,
@@ -26,16 +26,15 @@ fn first(scratch: &Scratch, name: &str, etcd: &EtcdBinary) -> Planned {
     let folder = scratch.join(name);
     let peer_url = format!("http://127.0.0.1:{}", free_port());
     let client_url = format!("http://127.0.0.1:{}", free_port());
-    let config = ProcessConfig {
-        etcd: etcd.path.clone(),
+    let member = MemberConfig {
         data_dir: folder.join("data"),
-        log_file: folder.join("etcd.log"),
         listen_peer_urls: Some(vec![peer_url.clone()]),
         listen_client_urls: Some(vec![client_url.clone()]),
         metrics_url: Some(format!("http://127.0.0.1:{}", free_port())),
         cluster_token: Some(folder.display().to_string()),
-        ..ProcessConfig::default()
+        ..MemberConfig::default()
     };
+    let config = ProcessConfig { etcd: etcd.path.clone(), log_file: folder.join("etcd.log"), member };
     let spec = MemberSpec {
         name: name.to_owned(),
         peer_urls: vec![peer_url.clone()],
@@ -90,13 +89,13 @@ async fn a_member_of_every_version_is_started_found_again_stopped_and_discarded(
         launcher.preflight().await.unwrap();
         assert_eq!(launcher.version(), Some(etcd.version.clone()));
         assert_eq!(launcher.data_dir().await.unwrap(), DataDir::Absent);
-        assert!(!config.data_dir.parent().unwrap().exists(), "a preflight changes nothing");
+        assert!(!config.member.data_dir.parent().unwrap().exists(), "a preflight changes nothing");
         launcher.start(&spec).await.unwrap();
         let (cluster_id, member_id) = ids(&spec, &launcher).await;
-        let pid = pid_of(&config.data_dir);
+        let pid = pid_of(&config.member.data_dir);
         launcher.start(&spec).await.unwrap();
-        assert_eq!(pid_of(&config.data_dir), pid, "a second start starts nothing");
-        assert_eq!(std::fs::metadata(&config.data_dir).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(pid_of(&config.member.data_dir), pid, "a second start starts nothing");
+        assert_eq!(std::fs::metadata(&config.member.data_dir).unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(rustix::process::getsid(Some(pid)).unwrap(), pid, "a session of its own");
 
         // As after a `kill -9` of the runner: nothing is known but the configuration, and that went through the journal.
@@ -105,7 +104,7 @@ async fn a_member_of_every_version_is_started_found_again_stopped_and_discarded(
         assert_eq!(another.running().await, Running::Yes);
         another.preflight().await.unwrap();
         another.start(&spec).await.unwrap();
-        assert_eq!(pid_of(&config.data_dir), pid);
+        assert_eq!(pid_of(&config.member.data_dir), pid);
         let member = DataDir::Member { cluster_id, member_id: runner::cluster::MemberId(member_id) };
         assert_eq!(another.data_dir().await.unwrap(), member, "etcd {}", etcd.version);
         assert!(another.data_size().await > 1000);
@@ -120,7 +119,7 @@ async fn a_member_of_every_version_is_started_found_again_stopped_and_discarded(
         launcher.stop().await.unwrap();
         launcher.discard_data(true).await.unwrap();
         assert_eq!(launcher.data_dir().await.unwrap(), DataDir::Absent);
-        assert!(!config.data_dir.exists());
+        assert!(!config.member.data_dir.exists());
         launcher.discard_data(true).await.unwrap();
     }
 }
@@ -133,10 +132,10 @@ async fn a_learner_of_every_minor_joins_over_tls() {
         write_member(cluster.tls.as_ref().unwrap(), &pki, "n2");
         let Planned { mut config, mut spec } = first(&cluster.scratch, "n2", &etcd);
         let own_urls = [&mut spec.peer_urls, &mut spec.client_urls];
-        let listen_urls = [&mut config.listen_peer_urls, &mut config.listen_client_urls];
+        let listen_urls = [&mut config.member.listen_peer_urls, &mut config.member.listen_client_urls];
         let urls = own_urls.into_iter().chain(listen_urls.into_iter().flatten()).flatten();
         urls.for_each(|url| *url = url.replace("http:", "https:"));
-        config.tls = Some(MemberTls {
+        config.member.tls = Some(MemberTls {
             ca: pki.join("ca.crt"),
             peer_cert: pki.join("peer.crt"),
             peer_key: pki.join("peer.key"),
@@ -189,7 +188,7 @@ async fn a_start_with_an_old_member_list_ends_with_a_sentence() {
         let left = launcher.data_dir().await.unwrap();
         assert!(matches!(&left, DataDir::Foreign { what } if what == "etcd data without a write-ahead log"), "{left:?}");
         launcher.discard_data(true).await.unwrap();
-        assert!(!config.data_dir.exists());
+        assert!(!config.member.data_dir.exists());
     }
 }
 
@@ -198,7 +197,7 @@ async fn a_flag_that_etcd_does_not_know_ends_with_a_sentence() {
     for etcd in every_minor() {
         let scratch = Scratch::new();
         let Planned { mut config, spec } = first(&scratch, "n1", &etcd);
-        config.extra_args = vec!["--no-such-flag".to_owned()];
+        config.member.extra_args = vec!["--no-such-flag".to_owned()];
         let launcher = ProcessLauncher::new(config);
         launcher.start(&spec).await.unwrap();
         let log = ended(&launcher).await;
@@ -213,7 +212,7 @@ async fn a_member_that_was_killed_says_so() {
     let launcher = ProcessLauncher::new(config.clone());
     launcher.start(&spec).await.unwrap();
     ids(&spec, &launcher).await;
-    kill_process(pid_of(&config.data_dir), Signal::KILL).unwrap();
+    kill_process(pid_of(&config.member.data_dir), Signal::KILL).unwrap();
     let log = ended(&launcher).await;
     assert!(log.last().unwrap().starts_with("it was ended by signal 9"), "{log:#?}");
 }
@@ -225,7 +224,7 @@ async fn a_stopped_process_can_be_ended() {
     let launcher = ProcessLauncher::new(config.clone());
     launcher.start(&spec).await.unwrap();
     ids(&spec, &launcher).await;
-    kill_process(pid_of(&config.data_dir), Signal::STOP).unwrap();
+    kill_process(pid_of(&config.member.data_dir), Signal::STOP).unwrap();
     assert_eq!(launcher.running().await, Running::Yes);
     tokio::time::timeout(Duration::from_secs(9), launcher.stop()).await.expect("SIGTERM is enough").unwrap();
     assert!(matches!(launcher.running().await, Running::No { .. }));
@@ -235,13 +234,13 @@ async fn a_stopped_process_can_be_ended() {
 async fn a_port_in_use_is_said_before_anything_is_written() {
     let scratch = Scratch::new();
     let Planned { config, spec } = first(&scratch, "n1", &newest());
-    for taken in [&spec.peer_urls[0], &spec.client_urls[0], config.metrics_url.as_ref().unwrap()] {
+    for taken in [&spec.peer_urls[0], &spec.client_urls[0], config.member.metrics_url.as_ref().unwrap()] {
         let other = std::net::TcpListener::bind(taken.strip_prefix("http://").unwrap()).unwrap();
         let launcher = ProcessLauncher::new(config.clone());
         let said = format!("cannot listen on {taken}: the port is in use");
         assert_eq!(launcher.preflight().await.unwrap_err().message, said);
         assert_eq!(launcher.start(&spec).await.unwrap_err().message, said);
-        assert!(!config.data_dir.exists() && !config.log_file.exists());
+        assert!(!config.member.data_dir.exists() && !config.log_file.exists());
         drop(other);
         // A child that another test starts has this socket too, until its exec.
         eventually("the port to be free", SOON, async || launcher.preflight().await.map_err(|e| e.message)).await;
@@ -292,7 +291,7 @@ async fn a_supervised_member_gets_the_signals_and_its_end_is_told() {
 
     launcher.start(&spec).await.unwrap();
     ids(&spec, &launcher).await;
-    let kill = async { kill_process(pid_of(&config.data_dir), Signal::KILL).unwrap() };
+    let kill = async { kill_process(pid_of(&config.member.data_dir), Signal::KILL).unwrap() };
     let (end, ()) = tokio::join!(launcher.supervise(), kill);
     assert_eq!(end.unwrap(), Ended::Signal(9));
 }

@@ -10,7 +10,7 @@ use futures::future::join_all;
 use tempfile::TempDir;
 
 use crate::cluster::etcd::EtcdCluster;
-use crate::launch::{ProcessConfig, ProcessLauncher};
+use crate::launch::{MemberConfig, ProcessConfig, ProcessLauncher};
 use crate::pipeline::{Failure, Launcher, Outcome};
 use crate::tls::ClientTls;
 
@@ -129,7 +129,8 @@ impl Stage {
     /// Stops every etcd that keeps its data in the folder, and removes the folder.
     pub(super) async fn end(self) -> Result<(), Failure> {
         let stops = self.nodes.iter().map(|node| async {
-            let config = ProcessConfig { etcd: self.etcd.clone(), data_dir: node.data_dir(), ..ProcessConfig::default() };
+            let member = MemberConfig { data_dir: node.data_dir(), ..MemberConfig::default() };
+            let config = ProcessConfig { etcd: self.etcd.clone(), member, ..ProcessConfig::default() };
             ProcessLauncher::new(config).stop().await
         });
         let stopped = join_all(stops).await;

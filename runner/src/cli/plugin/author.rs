@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use crate::authoring::{self, Language, Project};
-use crate::cli::setup::plugin_cache;
 use crate::cli::{Ended, Frame, Output};
 use crate::grants::Capability;
 use crate::pipeline::Outcome;
@@ -80,7 +79,7 @@ pub(super) fn build(args: &Build, frame: &Frame) -> Ended {
     let printer = &frame.printer;
     let say = |line: &str| printer.say(line);
     let place = args.to.clone().unwrap_or_else(|| project.component());
-    let built = authoring::build(&project, &place, args.offline, plugin_cache().as_deref(), &say)?;
+    let built = authoring::build(&project, &place, args.offline, frame.defaults.plugin_cache().as_deref(), &say)?;
     let shown = match frame.global.output {
         Output::Text => built.to_string(),
         Output::Json => serde_json::to_string_pretty(&built).unwrap_or_default(),

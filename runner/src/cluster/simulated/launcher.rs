@@ -128,8 +128,8 @@ impl Launcher for SimulatedLauncher {
         self.act(Op::Stop, Deed::Stop).await
     }
 
-    async fn discard_data(&self, folder: bool) -> Result<(), LaunchError> {
-        self.act(Op::DiscardData, Deed::Discard { folder }).await
+    async fn discard_data(&self, folder: bool) -> Result<Option<PathBuf>, LaunchError> {
+        self.act(Op::DiscardData, Deed::Discard { folder }).await.map(|()| None)
     }
 
     /// A fault makes it zero.

@@ -1,21 +1,16 @@
 //! From a file to a policy: what is in it, what is passed over, and what is wrong with it.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use serde_path_to_error::Path as KeyPath;
-
-use super::error::{Mistake, Place};
 use super::model::JoinPolicy;
-use super::names::explain;
-use super::nearest::nearest;
 use super::quantity::Span;
-use super::yaml::{self, Bare, Node};
+use crate::config::mistake::{Mistake, Place};
+use crate::config::nearest::nearest;
+use crate::config::yaml::{self, Bare, Node};
 
-/// The largest policy file. One with a hundred plugins has some 50 KiB.
-pub const MAX_SIZE: u64 = 1 << 20;
+/// What messages call such a file.
+const NOUN: &str = "policy";
 
 /// A policy, and the file that it comes from.
 #[derive(Clone, Debug)]
@@ -45,14 +40,7 @@ impl PolicyFile {
     ///
     /// The first mistake in it, with its place.
     pub fn read(path: &Path) -> Result<Self, Mistake> {
-        let unreadable = |error: std::io::Error| Mistake::of_file(path, format!("cannot be read: {error}"));
-        // Before it is opened: opening a pipe would wait for its writer.
-        if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-            return Err(Mistake::of_file(path, "is not a file"));
-        }
-        let mut bytes = Vec::new();
-        File::open(path).map_err(unreadable)?.take(MAX_SIZE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        Self::of_bytes(path, &bytes)
+        Self::of_bytes(path, &yaml::read(path)?)
     }
 
     /// [`read`](Self::read), of a file's content.
@@ -61,22 +49,9 @@ impl PolicyFile {
     ///
     /// As [`read`](Self::read).
     pub fn of_bytes(path: &Path, bytes: &[u8]) -> Result<Self, Mistake> {
-        let mistake = |what: &str| Mistake::of_file(path, what);
-        if bytes.len() as u64 > MAX_SIZE {
-            return Err(mistake("is larger than 1 MiB, which no policy needs").hint("is it the right file?"));
-        }
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            let place = place_of(&bytes[..error.valid_up_to()]);
-            mistake("is not text in UTF-8").at(place).hint("save it as UTF-8")
-        })?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let documents = yaml::documents(text).map_err(|not| {
-            let mistake = mistake(&not.what).at(not.place);
-            let tab = indented_by_tab(text, not.place.line);
-            if tab { mistake.hint("YAML does not take tabs for indentation: use spaces") } else { mistake }
-        })?;
+        let documents = yaml::documents_of(path, bytes, NOUN)?;
         if documents.is_empty() {
-            return Err(mistake("holds nothing").hint(HOW_TO_BEGIN));
+            return Err(Mistake::of_file(path, "holds nothing").hint(HOW_TO_BEGIN));
         }
         Self::of_documents(path, documents)
     }
@@ -101,14 +76,7 @@ impl PolicyFile {
             let what = format!("has no JoinPolicy in it, only {}", kinds.join(", "));
             return Err(Mistake::of_file(path, what).hint(HOW_TO_BEGIN));
         };
-        let policy = serde_path_to_error::deserialize::<_, JoinPolicy>(document.value()).map_err(|error| {
-            let (what, hint) = explain(&error.inner().to_string());
-            let at_key = what.starts_with("there is no key");
-            let mut mistake = Mistake::of_file(path, what).at(document.find(error.path(), at_key));
-            mistake.path = path_text(error.path());
-            mistake.hints.extend(hint);
-            mistake
-        })?;
+        let policy: JoinPolicy = document.decode(path)?;
         let file = Self { path: path.to_owned(), policy, passed_over, document };
         file.check()?;
         Ok(file)
@@ -208,22 +176,4 @@ fn whose(path: &Path, document: &Node) -> Result<Whose, Mistake> {
         }
         (_, other) => Ok(Whose::Theirs(other.to_owned())),
     }
-}
-
-fn path_text(path: &KeyPath) -> String {
-    let text = path.to_string();
-    if text == "." { String::new() } else { text }
-}
-
-/// The place after this text.
-fn place_of(before: &[u8]) -> Place {
-    let text = String::from_utf8_lossy(before);
-    let line = text.lines().last().filter(|_| !text.ends_with('\n')).unwrap_or_default();
-    Place { line: text.matches('\n').count() as u64 + 1, column: line.chars().count() as u64 + 1 }
-}
-
-/// Whether this line, or the one before it, begins with a tab: the parser stumbles there or a line later.
-fn indented_by_tab(text: &str, line: u64) -> bool {
-    let line = usize::try_from(line).unwrap_or(usize::MAX);
-    text.lines().take(line).skip(line.saturating_sub(2)).any(|l| l.trim_start_matches(' ').starts_with('\t'))
 }

@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn an_entry_tells_how_far_the_run_is() {
-        let at = |second| Timestamp::from_second(1_800_000_000 + second).unwrap();
+        let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).unwrap();
         let mut story = Story::new("0199e3a1-7c00-7000-8000-000000000000", at(0));
         let mut tell = |second, kind| story.take(&Event { at: at(second), kind });
         assert!(tell(1, EventKind::RunStarted { run: "r".into(), operation: "join", member: "cp-2".into() }));

@@ -35,13 +35,13 @@ pub(super) async fn ask(run: &mut Run, view: &Arc<View>, id: MemberId, opened: I
     }
     let window: Arc<[Sample]> = run.window.to_vec().into();
     monitor::tell(run, Duration::ZERO).await;
-    monitor::ask_promotion(run, view, id, &window);
+    let grace = monitor::ask_promotion(run, view, id, &window);
     let answers = run.parts.policy.clone().evaluate(view, id, &window).await;
     let mut round = Round::default();
     for answer in answers {
         round.take(run, answer);
     }
-    monitor::tell(run, monitor::GRACE).await;
+    monitor::tell(run, grace).await;
     if let Some(failure) = round.failure {
         return Err(failure);
     }

@@ -43,9 +43,13 @@ impl Reversible for StartMember {
             if member.started() {
                 return Ok(format!("{} runs", member.name));
             }
-            patience.wait(run, "the member has not published itself yet").await.map_err(|failure| {
-                if failure.outcome == Outcome::TimedOut { failure.hint("its log tells what it waits for") } else { failure }
-            })?;
+            if let Err(mut failure) = patience.wait(run, "the member has not published itself yet").await {
+                if failure.outcome == Outcome::TimedOut {
+                    failure.hints.push("its log tells what it waits for".to_owned());
+                    failure.hints.extend(run.parts.launcher.where_to_look().await);
+                }
+                return Err(failure);
+            }
         }
     }
 
@@ -69,8 +73,11 @@ impl Reversible for StartMember {
             Some(DataDir::Empty) if ours => false,
             _ => return Ok(Some("the member is stopped; its data stays".to_owned())),
         };
-        launcher.discard_data(folder).await.map_err(failed)?;
-        Ok(Some("the member is stopped and its data removed".to_owned()))
+        let aside = launcher.discard_data(folder).await.map_err(failed)?;
+        Ok(Some(match aside {
+            Some(aside) => format!("the member is stopped and its data moved to {}", aside.display()),
+            None => "the member is stopped and its data removed".to_owned(),
+        }))
     }
 }
 

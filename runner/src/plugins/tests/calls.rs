@@ -72,11 +72,11 @@ async fn an_endless_loop_ends_by_its_processor_time_and_others_go_on() {
     neighbour.abort();
     let fault = result.unwrap_err();
     assert_eq!((fault.kind, fault.message.as_str()), (FaultKind::Cpu, "used more than its 200ms of processor time"));
-    assert!(usage.cpu >= Duration::from_millis(200) && usage.cpu < Duration::from_secs(10), "{usage:?}");
-    assert!(started.elapsed() < Duration::from_secs(120), "{:?}", started.elapsed());
-    // 200 ms are 40 ticks, each of which lets the neighbour in; a few of them where the machine is so busy that ticks are late.
+    assert!(usage.cpu >= Duration::from_millis(200) && usage.cpu < Duration::from_millis(400), "{usage:?}");
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    // 200 ms are at least 40 ticks, however busy the machine is, and each of them lets the neighbour in.
     let turns = turns.load(Relaxed);
-    assert!(turns >= 2, "{turns} turns");
+    assert!(turns >= 10, "{turns} turns");
 }
 
 #[tokio::test]
@@ -179,5 +179,5 @@ async fn dropping_the_answer_ends_the_call() {
     drop(plugins);
     // The one thread of this runtime is free again: nothing else would let this pass.
     tokio::time::sleep(Duration::from_millis(20)).await;
-    assert!(started.elapsed() < Duration::from_secs(120), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }

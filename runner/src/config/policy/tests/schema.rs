@@ -113,7 +113,7 @@ fn against(value: &Value, schema: &Value, root: &Value) -> Option<String> {
 fn it_accepts_what_runner_accepts_and_refuses_what_runner_refuses() {
     let root = committed();
     let check = |text: &str| {
-        let documents = super::super::yaml::documents(text).unwrap_or_else(|not| panic!("{}", not.what));
+        let documents = crate::config::yaml::documents(text, "policy").unwrap_or_else(|not| panic!("{}", not.what));
         let ours = documents.iter().find(|d| d.get("kind").and_then(|k| k.text()) == Some("JoinPolicy")).unwrap().value();
         against(&ours, &root, &root)
     };

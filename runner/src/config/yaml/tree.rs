@@ -4,24 +4,26 @@
 //! that are right each for itself.
 
 use std::fmt;
+use std::path::Path as FilePath;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use serde_path_to_error::{Path, Segment};
 use serde_saphyr::{Budget, Options, Spanned};
 
-use super::error::Place;
+use crate::config::explain::explain;
+use crate::config::mistake::{Mistake, Place};
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Node {
-    pub(super) place: Place,
-    pub(super) bare: Bare,
+pub(in crate::config) struct Node {
+    pub(in crate::config) place: Place,
+    pub(in crate::config) bare: Bare,
 }
 
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Bare {
+pub(in crate::config) enum Bare {
     Scalar(Value),
     List(Vec<Node>),
     Mapping(Vec<(Key, Node)>),
@@ -29,26 +31,26 @@ pub(super) enum Bare {
 
 /// A mapping's key and where it stands.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Key {
-    pub(super) place: Place,
-    pub(super) text: String,
+pub(in crate::config) struct Key {
+    pub(in crate::config) place: Place,
+    pub(in crate::config) text: String,
 }
 
 /// What is wrong with a text that is no YAML, or more than we take.
-pub(super) struct NotYaml {
-    pub(super) place: Place,
-    pub(super) what: String,
+pub(in crate::config) struct NotYaml {
+    pub(in crate::config) place: Place,
+    pub(in crate::config) what: String,
 }
 
-/// Reads every document of a text. An empty document is none.
-pub(super) fn documents(text: &str) -> Result<Vec<Node>, NotYaml> {
+/// Reads every document of a text. An empty document is none. `noun` is what messages call such a file.
+pub(in crate::config) fn documents(text: &str, noun: &str) -> Result<Vec<Node>, NotYaml> {
     serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| {
         let place = error.location().map_or(Place::START, |at| Place { line: at.line().max(1), column: at.column().max(1) });
-        NotYaml { place, what: what(error.without_snippet()) }
+        NotYaml { place, what: what(error.without_snippet(), noun) }
     })
 }
 
-/// Tight: a policy is written by people. What aliases unfold to counts like what is written out.
+/// Tight: these files are written by people. What aliases unfold to counts like what is written out.
 fn options() -> Options {
     let budget = Budget {
         max_events: 100_000,
@@ -71,12 +73,12 @@ fn options() -> Options {
 }
 
 /// The library's words in ours.
-fn what(error: &serde_saphyr::Error) -> String {
+fn what(error: &serde_saphyr::Error, noun: &str) -> String {
     use serde_saphyr::Error;
     use serde_saphyr::budget::BudgetBreach;
     match error {
         Error::Message { msg, .. } if msg.contains("alias replay") => {
-            "its aliases unfold to more than a policy can hold".to_owned()
+            format!("its aliases unfold to more than a {noun} can hold")
         }
         Error::Message { msg, .. } => match msg.strip_prefix("duplicate mapping key: ") {
             Some(key) => format!("the key `{key}` stands here twice"),
@@ -85,9 +87,9 @@ fn what(error: &serde_saphyr::Error) -> String {
         Error::Budget { breach, .. } => match breach {
             BudgetBreach::Depth { .. } => "it is nested more than 64 levels deep".to_owned(),
             BudgetBreach::Aliases { .. } | BudgetBreach::Anchors { .. } | BudgetBreach::MergeKeys { .. } => {
-                "it has more anchors and aliases than a policy can hold".to_owned()
+                format!("it has more anchors and aliases than a {noun} can hold")
             }
-            _ => "it has more values than a policy can hold".to_owned(),
+            _ => format!("it has more values than a {noun} can hold"),
         },
         Error::Eof { .. } => "not valid YAML: it ends too early".to_owned(),
         Error::UnknownAnchor { .. } => "not valid YAML: there is no anchor of this name before here".to_owned(),
@@ -101,7 +103,7 @@ fn what(error: &serde_saphyr::Error) -> String {
 
 impl Node {
     /// The value under this key.
-    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+    pub(in crate::config) fn get(&self, key: &str) -> Option<&Self> {
         match &self.bare {
             Bare::Mapping(entries) => entries.iter().find(|(k, _)| k.text == key).map(|(_, value)| value),
             _ => None,
@@ -109,7 +111,7 @@ impl Node {
     }
 
     /// The text, if it is one.
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(in crate::config) fn text(&self) -> Option<&str> {
         match &self.bare {
             Bare::Scalar(Value::String(text)) => Some(text),
             _ => None,
@@ -117,7 +119,7 @@ impl Node {
     }
 
     /// Without places.
-    pub(super) fn value(&self) -> Value {
+    pub(in crate::config) fn value(&self) -> Value {
         match &self.bare {
             Bare::Scalar(value) => value.clone(),
             Bare::List(items) => items.iter().map(Self::value).collect(),
@@ -127,9 +129,48 @@ impl Node {
         }
     }
 
+    /// The value as a type, or the first thing in it that does not fit, with its place in this file.
+    pub(in crate::config) fn decode<T: DeserializeOwned>(&self, file: &FilePath) -> Result<T, Mistake> {
+        self.decode_or_unknown(file).map_err(|(mistake, _)| mistake)
+    }
+
+    /// The same; and whether what does not fit is a key that is not known.
+    pub(in crate::config) fn decode_or_unknown<T: DeserializeOwned>(&self, file: &FilePath) -> Result<T, (Mistake, bool)> {
+        serde_path_to_error::deserialize(self.value()).map_err(|error| {
+            let (what, hint) = explain(&error.inner().to_string());
+            let at_key = what.starts_with("there is no key");
+            let mut mistake = Mistake::of_file(file, what).at(self.find(error.path(), at_key));
+            let path = error.path().to_string();
+            mistake.path = if path == "." { String::new() } else { path };
+            mistake.hints.extend(hint);
+            (mistake, at_key)
+        })
+    }
+
+    /// Where the key is that this path ends in; none where there is none. A key without a value is as good as none.
+    pub(in crate::config) fn key_place(&self, path: &[&str]) -> Option<Place> {
+        let (last, before) = path.split_last()?;
+        let Bare::Mapping(entries) = &before.iter().try_fold(self, |node, key| node.get(key))?.bare else { return None };
+        let (key, value) = entries.iter().find(|(k, _)| k.text == *last)?;
+        (value.bare != Bare::Scalar(Value::Null)).then_some(key.place)
+    }
+
+    /// Takes the key away at which this mistake is. False where there is none.
+    pub(in crate::config) fn remove(&mut self, mistake: &Mistake) -> bool {
+        match &mut self.bare {
+            Bare::Scalar(_) => false,
+            Bare::List(items) => items.iter_mut().any(|item| item.remove(mistake)),
+            Bare::Mapping(entries) => {
+                let before = entries.len();
+                entries.retain(|(key, _)| Some(key.place) != mistake.place);
+                entries.len() < before || entries.iter_mut().any(|(_, value)| value.remove(mistake))
+            }
+        }
+    }
+
     /// Where this path leads, or the last thing on the way that there is. A path that ends in a key is at the key where
     /// `at_key`, else at its value.
-    pub(super) fn find(&self, path: &Path, at_key: bool) -> Place {
+    fn find(&self, path: &Path, at_key: bool) -> Place {
         let mut here = self;
         let mut place = self.place;
         for segment in path {

@@ -1,0 +1,158 @@
+//! Who starts the member's etcd, and what that one needs to know.
+
+use std::path::PathBuf;
+
+use super::bad_input;
+use super::cluster_args::absolute;
+use super::defaults::Defaults;
+use super::member_args::{MemberArgs, Planned};
+use super::setup::ChosenLauncher;
+use crate::launch::{MemberConfig, StaticPodConfig, SystemdConfig, listen_client_urls};
+use crate::pipeline::Failure;
+use crate::pki::Pki;
+
+/// Who starts the member.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Launcher")]
+pub(super) struct LauncherArgs {
+    /// Who starts the member's etcd [default: process]
+    #[arg(long, value_enum)]
+    launcher: Option<LauncherKind>,
+    /// The image of a static pod's etcd, for example registry.k8s.io/etcd:3.6.5-0
+    #[arg(long, value_name = "REF")]
+    image: Option<String>,
+    /// Which etcd will be started, where neither the program nor the image's tag tells
+    #[arg(long, value_name = "VERSION")]
+    etcd_version: Option<String>,
+    /// Where the kubelet looks for static pods [default: what the kubelet's configuration says, or /etc/kubernetes/manifests]
+    #[arg(long, value_name = "DIR")]
+    manifests_dir: Option<PathBuf>,
+    /// The kubelet's configuration, read for its folders [default: /var/lib/kubelet/config.yaml]
+    #[arg(long, value_name = "FILE")]
+    kubelet_config: Option<PathBuf>,
+    /// The name of the systemd unit [default: etcd]
+    #[arg(long, value_name = "NAME")]
+    unit_name: Option<String>,
+    /// Where the systemd unit is written [default: /etc/systemd/system]
+    #[arg(long, value_name = "DIR")]
+    unit_dir: Option<PathBuf>,
+}
+
+/// Who starts the member's etcd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum LauncherKind {
+    /// runner, as a process of its own that outlives it
+    Process,
+    /// The kubelet, as a static pod with a manifest like kubeadm's
+    StaticPod,
+    /// systemd, as a unit
+    Systemd,
+    /// Somebody else: runner prints the exact flags and waits for the member to appear
+    External,
+}
+
+impl LauncherArgs {
+    /// Who starts the member.
+    pub(super) fn kind(&self, defaults: &Defaults) -> LauncherKind {
+        self.launcher.unwrap_or(defaults.launcher)
+    }
+
+    /// The launcher and all that it needs; refuses options that are for another one.
+    pub(super) fn chosen(
+        &self,
+        defaults: &Defaults,
+        member: &MemberArgs,
+        planned: &Planned,
+        pki: Option<&Pki>,
+        log_file: PathBuf,
+    ) -> Result<ChosenLauncher, Failure> {
+        let kind = self.kind(defaults);
+        self.refuse_strangers(kind)?;
+        match kind {
+            LauncherKind::Process => Ok(ChosenLauncher::Process(member.process(defaults, planned, pki, log_file)?)),
+            LauncherKind::StaticPod => Ok(ChosenLauncher::StaticPod(self.static_pod(member.config(defaults, planned, pki)))),
+            LauncherKind::Systemd => {
+                Ok(ChosenLauncher::Systemd(self.systemd(member.program(defaults)?, member.config(defaults, planned, pki))))
+            }
+            LauncherKind::External => {
+                let external = member.external(defaults, pki)?;
+                Ok(ChosenLauncher::External(crate::launch::ExternalConfig {
+                    version: self.etcd_version.clone(),
+                    ..external
+                }))
+            }
+        }
+    }
+
+    fn static_pod(&self, mut member: MemberConfig) -> StaticPodConfig {
+        let usual = StaticPodConfig::default();
+        member.listen_client_urls = member.listen_client_urls.map(|urls| listen_client_urls(&urls));
+        StaticPodConfig {
+            image: self.image.clone().unwrap_or_default(),
+            etcd_version: self.etcd_version.clone(),
+            manifests_dir: self.manifests_dir.clone().map(absolute),
+            kubelet_config: self.kubelet_config.clone().map_or(usual.kubelet_config, absolute),
+            startup_timeout: usual.startup_timeout,
+            member,
+        }
+    }
+
+    fn systemd(&self, etcd: PathBuf, member: MemberConfig) -> SystemdConfig {
+        let usual = SystemdConfig::default();
+        SystemdConfig {
+            etcd,
+            unit: self.unit_name.clone().unwrap_or(usual.unit),
+            unit_dir: self.unit_dir.clone().map_or(usual.unit_dir, absolute),
+            member,
+        }
+    }
+
+    fn refuse_strangers(&self, launcher: LauncherKind) -> Result<(), Failure> {
+        use LauncherKind::{External, StaticPod, Systemd};
+        let rules: [(&str, bool, &[LauncherKind]); 6] = [
+            ("--image", self.image.is_some(), &[StaticPod]),
+            ("--manifests-dir", self.manifests_dir.is_some(), &[StaticPod]),
+            ("--kubelet-config", self.kubelet_config.is_some(), &[StaticPod]),
+            ("--etcd-version", self.etcd_version.is_some(), &[StaticPod, External]),
+            ("--unit-name", self.unit_name.is_some(), &[Systemd]),
+            ("--unit-dir", self.unit_dir.is_some(), &[Systemd]),
+        ];
+        match rules.iter().find(|(_, given, of)| *given && !of.contains(&launcher)) {
+            None => Ok(()),
+            Some((flag, _, of)) => {
+                let names: Vec<_> = of.iter().map(|kind| format!("--launcher {}", kind.name())).collect();
+                Err(bad_input(format!("{flag} is for {}", names.join(" and ")))
+                    .hint(format!("give that, too, or leave {flag} away")))
+            }
+        }
+    }
+}
+
+impl LauncherKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::StaticPod => "static-pod",
+            Self::Systemd => "systemd",
+            Self::External => "external",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_of_another_launcher_are_refused() {
+        let args = LauncherArgs { image: Some("etcd:3.6.5-0".into()), ..LauncherArgs::default() };
+        assert_eq!(
+            args.refuse_strangers(LauncherKind::Process).unwrap_err().message,
+            "--image is for --launcher static-pod"
+        );
+        assert!(args.refuse_strangers(LauncherKind::StaticPod).is_ok());
+        let args = LauncherArgs { etcd_version: Some("3.6.5".into()), ..LauncherArgs::default() };
+        let said = args.refuse_strangers(LauncherKind::Process).unwrap_err().message;
+        assert_eq!(said, "--etcd-version is for --launcher static-pod and --launcher external");
+    }
+}

@@ -1,0 +1,234 @@
+//! The folder that the kubelet watches, and our manifest in it.
+//!
+//! Whoever may write there may run anything as root on this node. So the folder is held open once, and everything is done relative to
+//! that handle: a link that is put in its place, or in the manifest's, is never followed.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::manifest::{FILE, MARK};
+use crate::launch::refuse;
+use crate::pipeline::LaunchError;
+
+/// The new manifest, until it is whole. The kubelet reads no file whose name begins with a dot.
+const UNFINISHED: &str = ".etcd.yaml.runner";
+
+/// No manifest is larger.
+const MOST: u64 = 1 << 20;
+
+/// The folder, held open.
+#[derive(Debug)]
+pub(super) struct Folder {
+    handle: OwnedFd,
+    path: PathBuf,
+}
+
+/// What is at the manifest's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing.
+    Nothing,
+    /// A manifest that runner wrote.
+    Ours {
+        /// All of it.
+        text: String,
+        /// When it was written.
+        since: SystemTime,
+    },
+    /// Something else.
+    Foreign {
+        /// What, in a few words.
+        what: &'static str,
+    },
+}
+
+impl Folder {
+    /// Opens the folder. Refuses one that is not there, is a link, or that others may write to.
+    pub(super) fn open(path: &Path) -> Result<Self, LaunchError> {
+        let name = path.display();
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
+        let handle = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| match error {
+            Errno::NOENT => {
+                let hint = "kubeadm makes it; for another one give --manifests-dir";
+                refuse(format!("there is no manifests folder {name}"), &[hint])
+            }
+            Errno::LOOP | Errno::NOTDIR => {
+                refuse(format!("the manifests folder {name} is a symbolic link, or no folder"), &["give the folder itself"])
+            }
+            error => refuse(format!("cannot open the manifests folder {name}: {}", std::io::Error::from(error)), &[]),
+        })?;
+        let found = rustix::fs::fstat(&handle).map_err(|e| cannot("look at", path, e))?;
+        let me = rustix::process::geteuid().as_raw();
+        if found.st_uid != me && found.st_uid != 0 {
+            let text = format!("the manifests folder {name} belongs to user {}, not to root or user {me}", found.st_uid);
+            return Err(refuse(text, &["whoever writes there runs programs as root: see who made it"]));
+        }
+        if found.st_mode & 0o002 != 0 {
+            let hint = format!("chmod o-w {name}: whoever writes there runs programs as root");
+            return Err(refuse(format!("everybody may write to the manifests folder {name}"), &[&hint]));
+        }
+        Ok(Self { handle, path: path.to_owned() })
+    }
+
+    /// Where the manifest is, for messages.
+    pub(super) fn manifest(&self) -> PathBuf {
+        self.path.join(FILE)
+    }
+
+    /// Whether this process may write there.
+    pub(super) fn writable(&self) -> Result<(), LaunchError> {
+        use rustix::fs::Access;
+        rustix::fs::accessat(&self.handle, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
+            .map_err(|e| cannot("write to", &self.path, e))
+    }
+
+    /// What is at the manifest's place.
+    pub(super) fn found(&self) -> Result<Found, LaunchError> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let handle = match rustix::fs::openat(&self.handle, FILE, flags, Mode::empty()) {
+            Ok(handle) => handle,
+            Err(Errno::NOENT) => return Ok(Found::Nothing),
+            Err(Errno::LOOP) => return Ok(Found::Foreign { what: "a symbolic link" }),
+            Err(error) => return Err(cannot("read", &self.manifest(), error)),
+        };
+        let file = File::from(handle);
+        let about = file.metadata().map_err(|e| failed("look at", &self.manifest(), &e))?;
+        if !about.is_file() {
+            return Ok(Found::Foreign { what: "no file" });
+        }
+        let mut text = Vec::new();
+        file.take(MOST).read_to_end(&mut text).map_err(|e| failed("read", &self.manifest(), &e))?;
+        match String::from_utf8(text) {
+            Ok(text) if text.starts_with(MARK) => {
+                let since = about.modified().map_err(|e| failed("look at", &self.manifest(), &e))?;
+                Ok(Found::Ours { text, since })
+            }
+            _ => Ok(Found::Foreign { what: "a manifest that runner did not write" }),
+        }
+    }
+
+    /// Puts the manifest there, whole or not at all, mode 0600. Replaces one of ours; the caller has looked that it is.
+    pub(super) fn write(&self, text: &str) -> Result<(), LaunchError> {
+        let unfinished = self.path.join(UNFINISHED);
+        self.remove_file(UNFINISHED)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle = rustix::fs::openat(&self.handle, UNFINISHED, flags, Mode::RUSR | Mode::WUSR)
+            .map_err(|e| cannot("write", &unfinished, e))?;
+        let mut file = File::from(handle);
+        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        let placed = written.map_err(|e| failed("write", &unfinished, &e)).and_then(|()| {
+            rustix::fs::renameat(&self.handle, UNFINISHED, &self.handle, FILE)
+                .map_err(|e| cannot("write", &self.manifest(), e))
+        });
+        if placed.is_err() {
+            let _ = self.remove_file(UNFINISHED);
+        }
+        placed.and_then(|()| self.sync())
+    }
+
+    /// Takes our manifest away, and what a killed runner left of one; tells whether there was a manifest. The caller has looked that
+    /// it is ours.
+    pub(super) fn remove(&self) -> Result<bool, LaunchError> {
+        self.remove_file(UNFINISHED)?;
+        let there = self.remove_file(FILE)?;
+        self.sync().map(|()| there)
+    }
+
+    fn remove_file(&self, name: &str) -> Result<bool, LaunchError> {
+        match rustix::fs::unlinkat(&self.handle, name, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(cannot("remove", &self.path.join(name), error)),
+        }
+    }
+
+    /// The file's name reaches the disk, too: after a power cut the journal and the folder must not tell different stories.
+    fn sync(&self) -> Result<(), LaunchError> {
+        rustix::fs::fsync(&self.handle).map_err(|e| cannot("write to", &self.path, e))
+    }
+}
+
+fn cannot(act: &str, path: &Path, error: Errno) -> LaunchError {
+    failed(act, path, &error.into())
+}
+
+fn failed(act: &str, path: &Path, error: &std::io::Error) -> LaunchError {
+    refuse(format!("cannot {act} {}: {error}", path.display()), &[])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn made() -> (tempfile::TempDir, PathBuf) {
+        let above = tempfile::tempdir().unwrap();
+        let path = above.path().join("manifests");
+        fs::create_dir(&path).unwrap();
+        (above, path)
+    }
+
+    #[test]
+    fn a_manifest_is_written_recognised_replaced_and_removed() {
+        let (_above, path) = made();
+        let folder = Folder::open(&path).unwrap();
+        folder.writable().unwrap();
+        assert_eq!(folder.found().unwrap(), Found::Nothing);
+        // What a runner that was killed in the middle of a write leaves.
+        fs::write(path.join(UNFINISHED), "half").unwrap();
+        for number in ["1", "2"] {
+            let text = format!("{MARK}n{number}\n");
+            folder.write(&text).unwrap();
+            assert!(matches!(folder.found().unwrap(), Found::Ours { text: found, .. } if found == text));
+        }
+        assert_eq!(fs::metadata(path.join(FILE)).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+        assert!(folder.remove().unwrap());
+        assert!(!folder.remove().unwrap());
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_not_ours_is_told() {
+        let (above, path) = made();
+        let folder = Folder::open(&path).unwrap();
+        fs::write(path.join(FILE), "apiVersion: v1\n").unwrap();
+        let what = || match folder.found().unwrap() {
+            Found::Foreign { what } => what,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(what(), "a manifest that runner did not write");
+        fs::remove_file(path.join(FILE)).unwrap();
+        let elsewhere = above.path().join("elsewhere");
+        fs::write(&elsewhere, format!("{MARK}n1\n")).unwrap();
+        symlink(&elsewhere, path.join(FILE)).unwrap();
+        assert_eq!(what(), "a symbolic link");
+        fs::remove_file(path.join(FILE)).unwrap();
+        fs::create_dir(path.join(FILE)).unwrap();
+        assert_eq!(what(), "no file");
+        // A link in the unfinished file's place is removed, and its target stays as it is.
+        fs::remove_dir(path.join(FILE)).unwrap();
+        symlink(&elsewhere, path.join(UNFINISHED)).unwrap();
+        folder.write(&format!("{MARK}n2\n")).unwrap();
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), format!("{MARK}n1\n"));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_trusted_is_refused() {
+        let (above, path) = made();
+        let message = |path: &Path| Folder::open(path).unwrap_err().message.replace(above.path().to_str().unwrap(), "DIR");
+        assert_eq!(message(&above.path().join("no")), "there is no manifests folder DIR/no");
+        symlink(&path, above.path().join("link")).unwrap();
+        assert_eq!(message(&above.path().join("link")), "the manifests folder DIR/link is a symbolic link, or no folder");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(message(&path), "everybody may write to the manifests folder DIR/manifests");
+    }
+}

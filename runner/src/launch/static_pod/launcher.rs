@@ -1,0 +1,295 @@
+//! The launcher: writes the manifest, watches what the kubelet makes of it, takes it away.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::folder::{Folder, Found};
+use super::image;
+use super::kubelet::Kubelet;
+use super::manifest::{self, manifest, mounts};
+use super::pod_log::Starts;
+use super::probes::Probes;
+use crate::launch::procs::{self, Process};
+use crate::launch::{EtcdVersion, MemberConfig, StaticPodConfig, blocking, data_dir, log, preflight, refuse};
+use crate::pipeline::{DataDir, LaunchError, Launcher, MemberSpec, Running};
+
+/// How many of the member's last words are told.
+const LAST_WORDS: usize = 20;
+
+/// So many restarts are a crash loop. One may come of an address that was not there yet.
+const LOOP: u64 = 2;
+
+/// An etcd that was started and has been away for so long waits for the kubelet's back-off, which begins at 10 s.
+const AWAY: Duration = Duration::from_secs(15);
+
+/// How long the kubelet may take to end the container once the manifest is gone: it looks at its folder every 20 s at the latest,
+/// and gives a pod 30 s.
+const KUBELET_ENDS: Duration = Duration::from_secs(60);
+
+/// How long after the manifest's removal a container may still come up that the kubelet was just about to start.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// How often is looked.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// Runs the member as a static pod: the kubelet starts it, restarts it and starts it again when the node boots.
+///
+/// What it cannot see is why a kubelet does *not* start it (an image that is missing, a kubelet that is down): it tells where
+/// to look. It never touches a manifest that runner did not write.
+pub struct StaticPodLauncher {
+    config: StaticPodConfig,
+    /// Since when an etcd that was started is away.
+    away: Mutex<Option<Instant>>,
+    one_at_a_time: tokio::sync::Mutex<()>,
+}
+
+impl StaticPodLauncher {
+    /// Looks at nothing yet. Paths are made absolute, from the current folder on.
+    pub fn new(mut config: StaticPodConfig) -> Self {
+        config.member.make_absolute();
+        config.kubelet_config = data_dir::normal(&config.kubelet_config);
+        config.manifests_dir = config.manifests_dir.map(|dir| data_dir::normal(&dir));
+        Self { config, away: Mutex::default(), one_at_a_time: tokio::sync::Mutex::default() }
+    }
+
+    /// What it was made from, with absolute paths: for the journal.
+    pub fn config(&self) -> &StaticPodConfig {
+        &self.config
+    }
+
+    fn etcd(&self) -> Result<EtcdVersion, LaunchError> {
+        image::version(&self.config.image, self.config.etcd_version.as_deref())
+    }
+
+    fn kubelet(&self) -> Result<Kubelet, LaunchError> {
+        Kubelet::read(&self.config.kubelet_config)
+    }
+
+    fn folder(&self) -> Result<Folder, LaunchError> {
+        Folder::open(&self.kubelet()?.manifests_dir(&self.config)?)
+    }
+
+    /// The etcds that use our data directory. A container's processes are the node's, too.
+    async fn processes(&self) -> Vec<rustix::process::Pid> {
+        let dir = self.config.member.data_dir.clone();
+        blocking(move || procs::find(&dir, Path::new("etcd"))).await
+    }
+
+    async fn runs(&self) -> bool {
+        !self.processes().await.is_empty()
+    }
+
+    /// The member as it will listen: a pod listens on loopback, too.
+    fn listening(&self, spec: &MemberSpec) -> MemberConfig {
+        let mut member = self.config.member.clone();
+        member.listen_client_urls.get_or_insert_with(|| manifest::listen_client_urls(&spec.client_urls));
+        member
+    }
+
+    /// Everything but the ports.
+    fn check(&self) -> Result<(), LaunchError> {
+        Probes::of(&self.config.member, &self.etcd()?, self.config.startup_timeout)?;
+        mounts(&self.config.member)?;
+        preflight::member(&self.config.member)?;
+        self.folder()?.writable()
+    }
+
+    fn refuse_foreign(&self, folder: &Folder, what: &str) -> LaunchError {
+        let path = folder.manifest();
+        let hints = [
+            "the kubelet runs one etcd here already, or will: see `crictl ps -a --name etcd`".to_owned(),
+            format!("where it is left over from an earlier member, move it out of the folder: {}", path.display()),
+        ];
+        refuse(format!("{} is {what}", path.display()), &hints.each_ref().map(String::as_str))
+    }
+
+    /// Waits until no etcd uses the data directory any more. The kubelet ends it; if it does not (it may be down), runner does: with
+    /// the manifest gone, nobody starts it again.
+    async fn gone(&self) -> Result<bool, LaunchError> {
+        let deadline = Instant::now() + KUBELET_ENDS;
+        let mut seen = false;
+        while self.runs().await {
+            seen = true;
+            if Instant::now() >= deadline {
+                tracing::warn!("the kubelet has not ended etcd within {} s: ending it", KUBELET_ENDS.as_secs());
+                self.end().await?;
+                break;
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+        Ok(seen)
+    }
+
+    async fn end(&self) -> Result<(), LaunchError> {
+        for pid in self.processes().await {
+            if let Some(process) = Process::hold(pid, &self.config.member.data_dir, Path::new("etcd"))? {
+                process.end().await.map_err(|mut error| {
+                    error.hints.push("stop the container: crictl ps --name etcd, then crictl stop".to_owned());
+                    error
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells whether an etcd that was started is away for too long to come back.
+    fn stays_away(&self, away: bool) -> bool {
+        let mut since = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        if !away {
+            *since = None;
+            return false;
+        }
+        since.get_or_insert_with(Instant::now).elapsed() >= AWAY
+    }
+}
+
+#[async_trait]
+impl Launcher for StaticPodLauncher {
+    async fn preflight(&self) -> Result<(), LaunchError> {
+        let runs = self.runs().await;
+        self.check()?;
+        let folder = self.folder()?;
+        match folder.found()? {
+            // Whoever manages it now (kubeadm's upgrade writes it anew): it runs our member.
+            Found::Foreign { .. } if runs => return Ok(()),
+            Found::Foreign { what } => return Err(self.refuse_foreign(&folder, what)),
+            Found::Nothing | Found::Ours { .. } => {}
+        }
+        let member = self.config.member.clone();
+        blocking(move || preflight::given_addresses(&member, !runs)).await
+    }
+
+    fn version(&self) -> Option<String> {
+        self.etcd().ok().map(|version| version.to_string())
+    }
+
+    async fn data_dir(&self) -> Result<DataDir, LaunchError> {
+        let path = self.config.member.data_dir.clone();
+        blocking(move || data_dir::inspect(&path)).await
+    }
+
+    fn data_dir_path(&self) -> PathBuf {
+        self.config.member.data_dir.clone()
+    }
+
+    async fn start(&self, spec: &MemberSpec) -> Result<(), LaunchError> {
+        let _one_at_a_time = self.one_at_a_time.lock().await;
+        if self.runs().await {
+            return Ok(());
+        }
+        self.check()?;
+        let text = manifest(spec, &self.config, &self.etcd()?)?;
+        let folder = self.folder()?;
+        match folder.found()? {
+            Found::Foreign { what } => return Err(self.refuse_foreign(&folder, what)),
+            // The kubelet has it, and a second writing would make it look again for nothing.
+            Found::Ours { text: there, .. } if there == text => return Ok(()),
+            Found::Nothing | Found::Ours { .. } => {}
+        }
+        let (member, advertised) = (self.listening(spec), spec.clone());
+        blocking(move || preflight::its_addresses(&member, &advertised)).await?;
+        let dir = &self.config.member.data_dir;
+        // Made here, mode 0700, since the kubelet would make it readable to everybody.
+        let made = data_dir::ensure(dir)?;
+        folder.write(&text).inspect_err(|_| {
+            if made {
+                let _ = std::fs::remove_dir(dir);
+            }
+        })
+    }
+
+    async fn running(&self) -> Running {
+        let runs = self.runs().await;
+        let (Ok(kubelet), Ok(folder)) = (self.kubelet(), self.folder()) else { return Running::Unknown };
+        let since = match folder.found() {
+            Ok(Found::Ours { since, .. }) => since,
+            Ok(_) if runs => return Running::Yes,
+            Ok(_) => return Running::No { log: vec![format!("its manifest {} is gone", folder.manifest().display())] },
+            Err(_) => return Running::Unknown,
+        };
+        let starts = Starts::since(&kubelet.pod_logs(), since);
+        let away = self.stays_away(!runs && starts.newest.is_some());
+        if runs && starts.restarts < LOOP {
+            return Running::Yes;
+        }
+        let Some(newest) = &starts.newest else { return Running::Unknown };
+        let mut words = starts.last_words(LAST_WORDS);
+        let log = newest.display();
+        match log::meaning(&words) {
+            Some(meaning) => words.push(format!("{meaning} (its log: {log})")),
+            None if starts.restarts >= LOOP => {
+                words.push(format!("the kubelet has started it again {} times (its log: {log})", starts.restarts));
+            }
+            None if away => {
+                words.push(format!("it has ended, and the kubelet waits before the next start (its log: {log})"))
+            }
+            // Between two starts.
+            None => return Running::Unknown,
+        }
+        Running::No { log: words }
+    }
+
+    async fn where_to_look(&self) -> Vec<String> {
+        let Ok(folder) = self.folder() else { return Vec::new() };
+        let path = folder.manifest();
+        let (Ok(kubelet), Ok(Found::Ours { since, .. })) = (self.kubelet(), folder.found()) else { return Vec::new() };
+        let mut hints = Vec::new();
+        match Starts::since(&kubelet.pod_logs(), since).newest {
+            Some(log) => hints.push(format!("its log: {}", log.display())),
+            None => {
+                hints.push(format!(
+                    "the kubelet has started nothing from {} yet: see `journalctl -u kubelet`",
+                    path.display()
+                ));
+                hints.push(format!("is the image there? `crictl images`, `crictl pull {}`", self.config.image));
+            }
+        }
+        hints.push("the containers: `crictl ps -a --name etcd`".to_owned());
+        hints
+    }
+
+    async fn stop(&self) -> Result<(), LaunchError> {
+        let _no_start_meanwhile = self.one_at_a_time.lock().await;
+        let folder = self.folder()?;
+        if let Found::Foreign { what } = folder.found()? {
+            return if self.runs().await { Err(self.refuse_foreign(&folder, what)) } else { Ok(()) };
+        }
+        let removed = folder.remove()?;
+        let seen = self.gone().await?;
+        // A kubelet that has ended the container has seen that the manifest is gone. Else it may be in the middle of a start.
+        let deadline = Instant::now() + SETTLE;
+        while removed && !seen && Instant::now() < deadline {
+            if self.gone().await? {
+                break;
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+        self.stays_away(false);
+        Ok(())
+    }
+
+    async fn discard_data(&self, folder: bool) -> Result<Option<PathBuf>, LaunchError> {
+        let _no_start_meanwhile = self.one_at_a_time.lock().await;
+        let path = self.config.member.data_dir.clone();
+        if self.runs().await {
+            return Err(refuse(format!("the member's etcd runs: {} is in use", path.display()), &["stop it first"]));
+        }
+        if let Found::Ours { .. } = self.folder()?.found()? {
+            return Err(refuse("the kubelet still has the member's manifest", &["stop the member first"]));
+        }
+        blocking(move || data_dir::set_aside(&path, folder)).await
+    }
+
+    async fn data_size(&self) -> u64 {
+        let path = self.config.member.data_dir.clone();
+        blocking(move || data_dir::size(&path)).await
+    }
+
+    fn metrics_url(&self) -> Option<String> {
+        self.config.member.metrics_url.clone()
+    }
+}

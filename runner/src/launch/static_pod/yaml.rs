@@ -1,0 +1,125 @@
+//! A pod as YAML, in the form that kubeadm gives its manifests: keys in order, lists not indented, plain words bare.
+//!
+//! Whoever compares our manifest with kubeadm's sees only what differs. The kubelet reads YAML 1.1, where `yes`, `on` or `012`
+//! are no strings: whatever could be read as something else is quoted, in JSON's way, which is YAML's too.
+
+use serde_json::Value;
+
+/// The whole document.
+pub(super) fn document(value: &Value) -> String {
+    let mut out = String::new();
+    block(value, 0, &mut out);
+    out
+}
+
+/// A mapping's entries or a list's items, each from the beginning of a line on.
+fn block(value: &Value, depth: usize, out: &mut String) {
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            for (number, (key, value)) in entries.into_iter().enumerate() {
+                // The first entry of a list's item stands behind the dash.
+                if number > 0 || !out.ends_with("- ") {
+                    indent(depth, out);
+                }
+                out.push_str(&scalar(&Value::String(key.clone())));
+                out.push(':');
+                below(value, depth, out);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for item in items {
+                indent(depth, out);
+                out.push_str("- ");
+                block(item, depth + 1, out);
+            }
+        }
+        other => {
+            out.push_str(&scalar(other));
+            out.push('\n');
+        }
+    }
+}
+
+/// What stands behind a key.
+fn below(value: &Value, depth: usize, out: &mut String) {
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            out.push('\n');
+            block(value, depth + 1, out);
+        }
+        Value::Array(items) if !items.is_empty() => {
+            out.push('\n');
+            block(value, depth, out);
+        }
+        other => {
+            out.push(' ');
+            block(other, depth, out);
+        }
+    }
+}
+
+fn indent(depth: usize, out: &mut String) {
+    out.extend(std::iter::repeat_n("  ", depth));
+}
+
+fn scalar(value: &Value) -> String {
+    match value {
+        Value::String(text) if plain(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Whether every YAML reader takes it for the string that it is.
+fn plain(text: &str) -> bool {
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "-_./:,=@+[]%".contains(c);
+    let flag = text.strip_prefix("--").unwrap_or(text);
+    let begins = flag.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
+    let said_otherwise = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
+    begins
+        && text.chars().all(harmless)
+        && !text.ends_with(':')
+        && !said_otherwise.iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn it_is_written_as_kubeadm_writes_it() {
+        let value = json!({
+            "b": [{ "name": "x", "args": ["--a=b", "--url=https://[fd00::1]:2379"] }, "text", []],
+            "a": { "number": 1, "yes": "yes", "empty": {}, "no": "012", "path": "/var/lib/etcd", "spaces": "a: b" },
+        });
+        insta::assert_snapshot!(document(&value), @r#"
+        a:
+          empty: {}
+          "no": "012"
+          number: 1
+          path: /var/lib/etcd
+          spaces: "a: b"
+          "yes": "yes"
+        b:
+        - args:
+          - --a=b
+          - --url=https://[fd00::1]:2379
+          name: x
+        - text
+        - []
+        "#);
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_comes_back(texts in proptest::collection::vec("\\PC{0,12}|[-:#, yesnotrufal0-9.~]{0,8}|--[a-z=: #]{0,9}", 0..5)) {
+            let value = json!({ "list": texts, "map": { "key": texts.first() } });
+            let read: Value = serde_saphyr::from_str(&document(&value)).expect("it is YAML");
+            prop_assert_eq!(read, value);
+        }
+    }
+}
