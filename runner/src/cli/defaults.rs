@@ -13,6 +13,7 @@ use super::launcher_args::LauncherKind;
 use crate::cluster::etcd::LOCK_PREFIX;
 use crate::config::profile::ProfileFile;
 use crate::distribution::Distribution;
+use crate::kubernetes::Names;
 use crate::launch::{KUBELET_CONFIG, UNIT_DIR};
 use crate::pipeline::{Failure, Gate, OnApprovalTimeout, StaleLearner, Timeouts};
 use crate::pki::Layout;
@@ -69,6 +70,8 @@ pub(super) struct Defaults {
     pub(super) stale_learner: StaleLearner,
     /// What becomes of a learner that is not approved in time.
     pub(super) on_approval_timeout: OnApprovalTimeout,
+    /// What runner's objects in Kubernetes are called.
+    pub(super) names: Names,
     /// What a kubeadm document says of this node.
     pub(super) node: FromKubeadm,
     /// The program, and what is built into it.
@@ -104,6 +107,7 @@ impl Defaults {
             start_elsewhere: Duration::from_secs(30 * 60),
             stale_learner: StaleLearner::Wait,
             on_approval_timeout: OnApprovalTimeout::Undo,
+            names: Names::default(),
             node: FromKubeadm::default(),
             distribution: Distribution::runner(),
             profile: None,

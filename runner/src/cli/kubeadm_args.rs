@@ -63,10 +63,19 @@ impl KubeadmArgs {
 
     /// These defaults with what the documents say on top. Where the file has no ClusterConfiguration and the node joins, the cluster's
     /// own is asked for; an API that does not answer is said, and no reason to stop.
-    pub(super) async fn on_top_of(&self, defaults: &Defaults, kind: NodeKind, frame: &Frame) -> Result<Defaults, Failure> {
+    pub(super) async fn on_top_of(
+        &self,
+        defaults: &Defaults,
+        kind: NodeKind,
+        api: Option<&Api>,
+        frame: &Frame,
+    ) -> Result<Defaults, Failure> {
         let Some(mut documents) = self.documents(kind)? else { return Ok(defaults.clone()) };
         if documents.cluster.is_none() && kind == NodeKind::Join {
-            let asked = of_cluster(&Api::new(defaults.kubeconfig())).await;
+            let asked = match api {
+                Some(api) => of_cluster(api).await,
+                None => Err(Unread::Away("no kubeconfig is found, or Kubernetes is not to be used".to_owned())),
+            };
             match asked {
                 Ok((cluster, notices)) => {
                     documents.cluster = Some(cluster);

@@ -100,6 +100,7 @@ impl World {
             lock: self.simulation.lock(&self.plan.run, NODE),
             policy: self.verdicts.clone(),
             monitors: self.monitors.clone().map(|m| m as Arc<dyn Policy>),
+            platform: None,
             sink: self.events.clone(),
         };
         execute(operation, self.plan.clone(), serde_json::Value::Null, parts, journal, interrupt).await

@@ -45,6 +45,13 @@ impl Defaults {
         self.image = launcher.image.clone().unwrap_or(self.image);
         self.unit_name = launcher.unit_name.as_ref().map_or(self.unit_name, |name| name.0.clone());
         self.lock_prefix = names.lock.as_ref().map_or(self.lock_prefix, |prefix| prefix.0.clone());
+        for (place, name) in [
+            (&mut self.names.namespace, &names.namespace),
+            (&mut self.names.lease, &names.lease),
+            (&mut self.names.progress, &names.progress),
+        ] {
+            name.iter().for_each(|name| place.clone_from(&name.0));
+        }
         self.pki_layout = layout(self.pki_layout, &profile.pki);
         self.gate = gate(self.gate, &profile.gate, &profile.floors);
         self.timeouts = timeouts(self.timeouts, &profile.timeouts);
