@@ -135,7 +135,7 @@ impl ChosenLauncher {
     /// The certificates that the member will use, where they are known here.
     fn tls(&self) -> Option<&MemberTls> {
         match self {
-            Self::Process(config) => config.tls.as_ref(),
+            Self::Process(config) => config.member.tls.as_ref(),
             Self::StaticPod(config) => config.member.tls.as_ref(),
             Self::Systemd(config) => config.member.tls.as_ref(),
             Self::External(config) => config.tls.as_ref(),
