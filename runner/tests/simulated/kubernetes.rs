@@ -181,7 +181,7 @@ fn a_worker_may_join_where_everybody_is_well() {
     assert_eq!((conclusion.outcome, conclusion.message.as_str()), (Outcome::Joined, "the cluster is healthy enough for a worker to join"));
     // A join of a member would be fine with one voter of five silent; a worker waits.
     let world = World::of(VERSION, 5, Faults::none());
-    world.simulation.incident(Incident::Stop(world.simulation.voter(5)));
+    world.simulation.incident(Incident::Crash(world.simulation.voter(5)));
     let conclusion = virtually(world.check_for_worker());
     assert_eq!(conclusion.outcome, Outcome::CheckRefused, "{conclusion:?}");
     assert!(conclusion.message.contains("4 of 5 voters are healthy"), "{conclusion:?}");
