@@ -28,14 +28,16 @@ enum Whom {
 pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     warn_insecure(&args.join, frame);
     let Prepared { plan, setup, .. } = match args.whom {
-        Whom::ControlPlane => args.join.prepare(false, &frame.defaults).await?,
-        Whom::Worker => args.join.prepare_for_worker(&frame.defaults).await?,
+        Whom::ControlPlane => args.join.prepare(false, frame).await?,
+        Whom::Worker => args.join.prepare_for_worker(frame).await?,
     };
     let readers = Readers::new(frame);
     let printer = frame.printer;
     // Nothing is written to Kubernetes: a check changes nothing there, either.
     let side = setup.side(&plan, false, readers.sink.clone());
-    let parts = setup.parts(&plan, readers.sink.clone(), None, side.as_ref(), move |text| printer.say(&text))?;
+    let program = &frame.defaults.distribution;
+    let parts =
+        setup.parts(&plan, program, readers.sink.clone(), None, side.as_ref(), move |text| printer.say(&text))?;
     let interrupt = signals::listen(printer);
     let conclusion = match args.whom {
         Whom::ControlPlane => check_only(plan, parts, interrupt).await,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::cluster_args::{ClusterArgs, pki_failure};
 use super::defaults::Defaults;
 use super::execution::execute_run;
+use super::kubeadm_args::KubeadmArgs;
 use super::kubernetes_args::Found;
 use super::launcher_args::{LauncherArgs, LauncherKind};
 use super::limit_args::{LimitArgs, Rules};
@@ -13,6 +14,7 @@ use super::plugin_args::{Chosen, PluginArgs};
 use super::setup::{ChosenLauncher, Setup};
 use super::state_dir::{MemberState, StateArgs};
 use super::{Ended as CommandEnded, Frame};
+use crate::config::kubeadm::NodeKind;
 use crate::config::policy::PolicyFile;
 use crate::kubernetes::Settings;
 use crate::launch::{Ended, ExternalConfig, ProcessLauncher};
@@ -23,6 +25,8 @@ use crate::pipeline::{Failure, JoinPlan, Operation, Outcome};
 pub(super) struct JoinArgs {
     #[command(flatten)]
     pub(super) cluster: ClusterArgs,
+    #[command(flatten)]
+    pub(super) kubeadm: KubeadmArgs,
     #[command(flatten)]
     pub(super) member: MemberArgs,
     #[command(flatten)]
@@ -61,7 +65,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> CommandEnded {
             .hint("leave --launcher away: whoever else starts the member keeps it running"));
     }
     warn_insecure(&args.join, frame);
-    let Prepared { plan, setup, state } = args.join.prepare(true, &frame.defaults).await?;
+    let Prepared { plan, setup, state } = args.join.prepare(true, frame).await?;
     let journal = state.fresh_journal()?;
     let outcome = execute_run(Operation::Join, plan, &setup, journal, &state, frame).await?;
     if let (Outcome::Joined, true, ChosenLauncher::Process(config)) = (outcome, args.supervise, setup.launcher) {
@@ -85,13 +89,17 @@ pub(super) fn warn_insecure(args: &JoinArgs, frame: &Frame) {
 
 impl JoinArgs {
     /// Checks the arguments and files and makes this node's certificates where the CA's key is here (`issue`).
-    pub(super) async fn prepare(&self, issue: bool, defaults: &Defaults) -> Result<Prepared, Failure> {
+    pub(super) async fn prepare(&self, issue: bool, frame: &Frame) -> Result<Prepared, Failure> {
+        let kubernetes = self.cluster.kubernetes.settings(&frame.defaults, "", false)?;
+        let asked = self.kubeadm.on_top_of(&frame.defaults, NodeKind::Join, kubernetes.as_ref(), frame);
+        let defaults = &asked.await?;
         let insecure = self.cluster.trust.insecure;
         let planned = self.member.planned(defaults, insecure)?;
         let kubernetes = self.cluster.kubernetes.settings(defaults, &planned.name, self.mark_control_plane)?;
         let Chosen { plugins, policy, mut overrides } = self.plugins.chosen(defaults)?;
         let spec = policy.as_ref().map(|file| &file.policy.spec);
-        let external = self.launcher.kind(defaults) == LauncherKind::External;
+        self.limits.check_floors(defaults, policy.as_ref())?;
+        let external = self.launcher.external(defaults);
         let rules = self.limits.rules(defaults, spec, external, &mut overrides);
         let state = self.state.member(defaults, &planned.name)?;
         let pki = (!insecure).then(|| self.cluster.trust.pki(defaults));
@@ -117,13 +125,16 @@ impl JoinArgs {
             kubeconfig: kubeconfig(kubernetes.as_ref(), defaults),
             kubernetes,
             notes,
+            profile: defaults.profile.as_ref().map(|profile| profile.title()),
+            lock_prefix: Some(defaults.lock_prefix.clone()),
         };
         Ok(Prepared { plan: plan(planned, endpoints, rules), setup, state })
     }
 
     /// Checks the arguments and files that are about the cluster: nothing of a member is needed.
-    pub(super) async fn prepare_for_worker(&self, defaults: &Defaults) -> Result<Prepared, Failure> {
-        let name = self.member.name()?;
+    pub(super) async fn prepare_for_worker(&self, frame: &Frame) -> Result<Prepared, Failure> {
+        let defaults = &frame.defaults;
+        let name = self.member.name(defaults)?;
         let kubernetes = self.cluster.kubernetes.settings(defaults, &name, false)?;
         let Chosen { plugins, policy, mut overrides } = self.plugins.chosen(defaults)?;
         let spec = policy.as_ref().map(|file| &file.policy.spec);
@@ -142,6 +153,8 @@ impl JoinArgs {
             kubeconfig: kubeconfig(kubernetes.as_ref(), defaults),
             kubernetes,
             notes,
+            profile: defaults.profile.as_ref().map(|profile| profile.title()),
+            lock_prefix: Some(defaults.lock_prefix.clone()),
         };
         let state = self.state.member(defaults, &name)?;
         let planned = Planned { name, peer_urls: Vec::new(), client_urls: Vec::new() };

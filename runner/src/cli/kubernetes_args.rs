@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::bad_input;
 use super::cluster_args::{absolute, check_url};
 use super::defaults::Defaults;
-use crate::kubernetes::{Api, ApiError, Names, Settings, client, discover};
+use crate::kubernetes::{Api, ApiError, Settings, client, discover};
 use crate::pipeline::{Failure, Finding, Outcome, Severity};
 
 /// Kubernetes.
@@ -52,7 +52,7 @@ impl KubernetesArgs {
         let settings = |kubeconfig: Option<PathBuf>| {
             let node = self.node_name.clone().unwrap_or_else(|| member.to_owned());
             let required = self.kubernetes == Use::Require;
-            Some(Settings { kubeconfig, node, names: Names::default(), mark, required })
+            Some(Settings { kubeconfig, node, names: defaults.kubernetes.clone(), mark, required })
         };
         if self.kubernetes == Use::Off {
             let flag = if self.kubeconfig.is_some() { "--kubeconfig" } else { "--mark-control-plane" };

@@ -9,6 +9,7 @@ use super::certificates;
 use super::cluster_args::Trust;
 use super::plugin_args::ChosenPlugin;
 use crate::cluster::etcd::EtcdLock;
+use crate::distribution::Distribution;
 use crate::event::{Event, EventKind, EventSink};
 use crate::kubernetes::{Settings, Side};
 use crate::launch::{
@@ -17,6 +18,7 @@ use crate::launch::{
 };
 use crate::pipeline::{Failure, Finding, JoinLock, JoinPlan, Launcher, Mode, Parts, Policy, Severity};
 use crate::plugins::{Plugins, Recorder};
+use crate::report::Printer;
 use crate::surroundings::{Live, Site};
 
 /// A run's outside world, as paths and names.
@@ -37,6 +39,12 @@ pub(super) struct Setup {
     /// The kubeconfig for plugins that may read Kubernetes objects; none for what `KUBECONFIG` names.
     #[serde(default)]
     pub(super) kubeconfig: Option<PathBuf>,
+    /// The profile's name and file, for reports.
+    #[serde(default)]
+    pub(super) profile: Option<String>,
+    /// What the lock's keys begin with; none for the usual.
+    #[serde(default)]
+    pub(super) lock_prefix: Option<String>,
     /// What the run needs to know of Kubernetes; none where the API is not used.
     #[serde(default)]
     pub(super) kubernetes: Option<Settings>,
@@ -69,19 +77,23 @@ impl Setup {
     pub(super) fn parts(
         &self,
         plan: &JoinPlan,
+        program: &Distribution,
         sink: Arc<dyn EventSink>,
         recorder: Option<Arc<dyn Recorder>>,
         side: Option<&Side>,
         announce: impl Fn(String) + Send + Sync + 'static,
     ) -> Result<Parts, Failure> {
         let cluster = self.trust.cluster()?;
-        let lock: Arc<dyn JoinLock> =
-            Arc::new(EtcdLock::new(Arc::clone(&cluster), plan.run.clone(), plan.name.clone()));
+        let lock = EtcdLock::new(Arc::clone(&cluster), plan.run.clone(), plan.name.clone());
+        let lock: Arc<dyn JoinLock> = match &self.lock_prefix {
+            Some(prefix) => Arc::new(lock.with_prefix(prefix.clone())),
+            None => Arc::new(lock),
+        };
         let lock = match side {
             Some(side) => side.locks(lock),
             None => lock,
         };
-        let plugins = self.plugins.iter().map(ChosenPlugin::config).collect();
+        let plugins = self.plugins.iter().map(|plugin| plugin.config(program)).collect::<Result<_, _>>()?;
         let mut site = Site::new(Arc::clone(&cluster), plan.endpoints.clone(), self.trust.tls());
         site.kubeconfig = self.kubeconfig.clone();
         let (cache, live) = (self.plugin_cache.clone(), Arc::new(Live::new(site)));
@@ -97,12 +109,27 @@ impl Setup {
         Ok(Parts { cluster, launcher, lock, policy, monitors, platform, sink })
     }
 
+    /// Without the plugins that were built into another program: an undo must not depend on them, they would only be told of it.
+    pub(super) fn without_absent(mut self, program: &Distribution, printer: Printer) -> Self {
+        self.plugins.retain(|plugin| match plugin.config(program) {
+            Ok(_) => true,
+            Err(failure) => {
+                printer.print_warning(&format!("{}; it is not told of the undo", failure.message));
+                false
+            }
+        });
+        self
+    }
+
     /// Tells which policy the run goes by, and where it does not.
     fn tell_policy(&self, sink: &dyn EventSink) {
         let finding = |severity, code: &str, message: String, remedy: Option<&str>| {
             let (code, remedy) = (code.to_owned(), remedy.map(str::to_owned));
             tell(sink, &Finding { severity, code, message, remedy, member: None });
         };
+        if let Some(profile) = &self.profile {
+            finding("info", "profile", format!("by the profile {profile}"), None);
+        }
         if let Some(policy) = &self.policy {
             finding(Severity::Info, "policy", format!("judged by the policy {policy}"), None);
         }
