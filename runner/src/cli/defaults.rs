@@ -50,6 +50,8 @@ pub(super) struct Defaults {
     pub(super) unit_dir: PathBuf,
     /// What the lock's keys in etcd begin with.
     pub(super) lock_prefix: String,
+    /// What runner's objects in Kubernetes are called.
+    pub(super) kubernetes: Names,
     /// What the files below the pki folder are called.
     pub(super) pki_layout: Layout,
     /// Where runs keep their journal; none for what goes with the user.
@@ -70,8 +72,6 @@ pub(super) struct Defaults {
     pub(super) stale_learner: StaleLearner,
     /// What becomes of a learner that is not approved in time.
     pub(super) on_approval_timeout: OnApprovalTimeout,
-    /// What runner's objects in Kubernetes are called.
-    pub(super) names: Names,
     /// What a kubeadm document says of this node.
     pub(super) node: FromKubeadm,
     /// The program, and what is built into it.
@@ -97,6 +97,7 @@ impl Defaults {
             unit_name: "etcd".to_owned(),
             unit_dir: PathBuf::from(UNIT_DIR),
             lock_prefix: LOCK_PREFIX.to_owned(),
+            kubernetes: Names::default(),
             pki_layout: Layout::kubeadm(),
             state_dir: None,
             plugin_store: None,
@@ -107,7 +108,6 @@ impl Defaults {
             start_elsewhere: Duration::from_secs(30 * 60),
             stale_learner: StaleLearner::Wait,
             on_approval_timeout: OnApprovalTimeout::Undo,
-            names: Names::default(),
             node: FromKubeadm::default(),
             distribution: Distribution::runner(),
             profile: None,

@@ -11,11 +11,11 @@ use super::cluster_args::absolute;
 use super::defaults::Defaults;
 use super::policy_args::mistaken;
 use crate::config::kubeadm::{ClusterDocument, Documents, NodeDocument, NodeKind, San};
-use crate::kubernetes::{Api, ApiError};
+use crate::kubernetes::{Api, Settings, cluster_configuration};
 use crate::pipeline::Failure;
 
-/// Where kubeadm keeps the cluster's configuration.
-const CONFIG_MAP: (&str, &str, &str) = ("kube-system", "kubeadm-config", "ClusterConfiguration");
+/// Where kubeadm keeps the cluster's configuration, for messages.
+const CONFIG_MAP: &str = "ConfigMap kube-system/kubeadm-config, ClusterConfiguration";
 
 /// Where etcd's image comes from, unless a document says otherwise: kubeadm's own default.
 pub(super) const IMAGE_REPOSITORY: &str = "registry.k8s.io";
@@ -107,13 +107,8 @@ pub(super) enum Unread {
 
 /// The ClusterConfiguration that kubeadm keeps in the cluster.
 pub(super) async fn of_cluster(api: &Api) -> Result<(ClusterDocument, Vec<crate::config::kubeadm::Notice>), Unread> {
-    let (namespace, name, key) = CONFIG_MAP;
-    let map: k8s_openapi::api::core::v1::ConfigMap =
-        api.get(Some(namespace), name).await.map_err(|error: ApiError| Unread::Away(error.to_string()))?;
-    let text = map.data.as_ref().and_then(|data| data.get(key));
-    let text = text.ok_or_else(|| Unread::Away(format!("the ConfigMap {namespace}/{name} has no key {key}")))?;
-    ClusterDocument::from_text(&format!("ConfigMap {namespace}/{name}, {key}"), text)
-        .map_err(|mistake| Unread::Mistake(mistaken(mistake)))
+    let text = cluster_configuration(api).await.map_err(|error| Unread::Away(error.to_string()))?;
+    ClusterDocument::from_text(CONFIG_MAP, &text).map_err(|mistake| Unread::Mistake(mistaken(mistake)))
 }
 
 /// Refuses a document that is for another node or another command.

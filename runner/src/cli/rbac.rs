@@ -1,7 +1,7 @@
 //! `runner rbac`
 
 use super::{Ended, Frame};
-use crate::kubernetes::{Names, rbac};
+use crate::kubernetes::rbac;
 use crate::pipeline::Outcome;
 
 /// Arguments of `runner rbac`.
@@ -11,6 +11,6 @@ pub(super) struct Args {}
 /// Prints the manifests; asks nobody.
 pub(super) async fn run(_: Args, frame: &Frame) -> Ended {
     // A reader that went away is no error of ours.
-    let _ = frame.printer.data(rbac::manifests(&Names::default()).trim_end());
+    let _ = frame.printer.data(rbac::manifests(&frame.defaults.kubernetes).trim_end());
     Ok(Outcome::Joined)
 }

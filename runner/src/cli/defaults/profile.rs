@@ -44,14 +44,18 @@ impl Defaults {
         });
         self.image = launcher.image.clone().unwrap_or(self.image);
         self.unit_name = launcher.unit_name.as_ref().map_or(self.unit_name, |name| name.0.clone());
-        self.lock_prefix = names.lock.as_ref().map_or(self.lock_prefix, |prefix| prefix.0.clone());
-        for (place, name) in [
-            (&mut self.names.namespace, &names.namespace),
-            (&mut self.names.lease, &names.lease),
-            (&mut self.names.progress, &names.progress),
+        let mut kubernetes = self.kubernetes;
+        for (name, to) in [
+            (&names.namespace, &mut kubernetes.namespace),
+            (&names.lease, &mut kubernetes.lease),
+            (&names.progress, &mut kubernetes.progress),
         ] {
-            name.iter().for_each(|name| place.clone_from(&name.0));
+            if let Some(name) = name {
+                to.clone_from(&name.0);
+            }
         }
+        self.kubernetes = kubernetes;
+        self.lock_prefix = names.lock.as_ref().map_or(self.lock_prefix, |prefix| prefix.0.clone());
         self.pki_layout = layout(self.pki_layout, &profile.pki);
         self.gate = gate(self.gate, &profile.gate, &profile.floors);
         self.timeouts = timeouts(self.timeouts, &profile.timeouts);
