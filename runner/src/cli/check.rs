@@ -14,7 +14,12 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     warn_insecure(&args.join, frame);
-    let Prepared { plan, setup, .. } = args.join.prepare(false, frame).await?;
+    check(&args.join, frame).await
+}
+
+/// Asks whether this join would be accepted now.
+pub(super) async fn check(join: &JoinArgs, frame: &Frame) -> Ended {
+    let Prepared { plan, setup, .. } = join.prepare(false, frame).await?;
     let readers = Readers::new(frame);
     let printer = frame.printer;
     let parts = setup.parts(&plan, readers.sink.clone(), None, move |text| printer.say(&text))?;
