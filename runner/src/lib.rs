@@ -21,3 +21,7 @@ pub mod supply;
 pub mod surroundings;
 pub mod text;
 pub mod tls;
+
+pub use distribution::Distribution;
+
+mod distribution;

@@ -22,7 +22,8 @@ pub(super) async fn check(join: &JoinArgs, frame: &Frame) -> Ended {
     let Prepared { plan, setup, .. } = join.prepare(false, frame).await?;
     let readers = Readers::new(frame);
     let printer = frame.printer;
-    let parts = setup.parts(&plan, readers.sink.clone(), None, move |text| printer.say(&text))?;
+    let parts =
+        setup.parts(&plan, &frame.defaults.distribution, readers.sink.clone(), None, move |text| printer.say(&text))?;
     let conclusion = check_only(plan, parts, signals::listen(printer)).await;
     readers.flush();
     ended(&conclusion)

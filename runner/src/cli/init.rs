@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::cluster_args::{TrustArgs, pki_failure};
 use super::kubeadm_args::KubeadmArgs;
-use super::launcher_args::{LauncherArgs, LauncherKind};
+use super::launcher_args::LauncherArgs;
 use super::member_args::MemberArgs;
 use super::state_dir::StateArgs;
 use super::{Ended, Frame, Output, bad_input, signals};
@@ -34,7 +34,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let say = |text: &str| frame.printer.say(text);
-    if args.launcher.kind(&frame.defaults) == LauncherKind::External {
+    if args.launcher.external(&frame.defaults) {
         return Err(
             bad_input("the first member of a cluster has nobody to wait for it").hint("leave --launcher external away")
         );

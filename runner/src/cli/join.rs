@@ -1,7 +1,6 @@
 //! `runner join`
 
 use super::cluster_args::{ClusterArgs, pki_failure};
-use super::defaults::Defaults;
 use super::execution::execute_run;
 use super::kubeadm_args::KubeadmArgs;
 use super::launcher_args::{LauncherArgs, LauncherKind};
@@ -88,7 +87,8 @@ impl JoinArgs {
         let planned = self.member.planned(defaults, insecure)?;
         let Chosen { plugins, policy, mut overrides } = self.plugins.chosen(defaults)?;
         let spec = policy.as_ref().map(|file| &file.policy.spec);
-        let external = self.launcher.kind(defaults) == LauncherKind::External;
+        self.limits.check_floors(defaults, policy.as_ref())?;
+        let external = self.launcher.external(defaults);
         let rules = self.limits.rules(defaults, spec, external, &mut overrides);
         let state = self.state.member(defaults, &planned.name)?;
         let pki = (!insecure).then(|| self.cluster.trust.pki(defaults));
@@ -108,6 +108,8 @@ impl JoinArgs {
             policy,
             overrides,
             kubeconfig: defaults.kubeconfig(),
+            profile: defaults.profile.as_ref().map(|profile| profile.title()),
+            lock_prefix: Some(defaults.lock_prefix.clone()),
         };
         Ok(Prepared { plan: plan(planned, endpoints, rules), setup, state })
     }

@@ -183,7 +183,7 @@ fn listen(url: &str) -> String {
 
 fn member_tls(pki: &Pki) -> MemberTls {
     let ((server_cert, server_key), (peer_cert, peer_key)) = (pki.server(), pki.peer());
-    MemberTls { ca: pki.ca_cert(), peer_cert, peer_key, server_cert, server_key }
+    MemberTls { ca: pki.ca_cert(), peer_ca: pki.peer_ca_cert(), peer_cert, peer_key, server_cert, server_key }
 }
 
 fn hostname() -> Result<String, Failure> {
