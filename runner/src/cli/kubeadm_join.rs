@@ -55,7 +55,10 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let file = config.display().to_string();
     let mut defaults = frame.defaults.clone();
     defaults.launcher = LauncherKind::StaticPod;
-    let own = own_arguments(std::env::args());
+    let mut own = own_arguments(std::env::args());
+    if args.print && !args.join.launcher.image_given() && args.join.launcher.kind(&defaults) == LauncherKind::StaticPod {
+        own.extend(image(&program, documents.cluster.as_ref()).await?.map(|image| format!("--image={image}")));
+    }
     let makings =
         Makings { program: &name, known: program.known, config: &file, skipped_by_file: &node.skip_phases, runner: &own };
     if args.print {
@@ -101,7 +104,9 @@ impl Journey<'_> {
         });
         if done.begun {
             let seen = done.seen.join(", ");
-            printer.say(&format!("kubeadm has begun on this node before ({seen}), and its preflight would refuse that: it is left out"));
+            printer.say(&format!(
+                "kubeadm has begun on this node before ({seen}), and its preflight would refuse that: it is left out"
+            ));
         }
         if done.prepared {
             printer.say("certificates, kubeconfigs and manifests are written: kubeadm does not write them again");
@@ -131,7 +136,9 @@ impl Journey<'_> {
             }
             if let Err(error) = self.folder.finished(line.part) {
                 let path = self.folder.record.display();
-                self.frame.printer.print_warning(&format!("{path} cannot be written ({error}): another run goes by files alone"));
+                self.frame
+                    .printer
+                    .print_warning(&format!("{path} cannot be written ({error}): another run goes by files alone"));
             }
         }
         self.folder.forget();
@@ -181,14 +188,7 @@ impl Journey<'_> {
             Some(cluster) => Some(cluster),
             None => self.of_cluster().await?,
         };
-        if cluster.as_ref().is_some_and(|cluster| cluster.etcd_image_tag.is_some()) {
-            return Ok(());
-        }
-        let numbered = |cluster: &ClusterDocument| cluster.kubernetes_version.clone().filter(|version| version.minor.is_some());
-        let version = cluster.as_ref().and_then(numbered).map_or(self.program.version.text.clone(), |version| version.text);
-        let repository = cluster.and_then(|cluster| cluster.etcd_image_repository.or(cluster.image_repository));
-        let repository = repository.unwrap_or(IMAGE_REPOSITORY.to_owned());
-        self.frame.defaults.node.image = Some(self.program.etcd_image(&version, &repository).await?);
+        self.frame.defaults.node.image = image(&self.program, cluster.as_ref()).await?;
         Ok(())
     }
 
@@ -207,6 +207,17 @@ impl Journey<'_> {
         let again = shell(&own_arguments(std::env::args()));
         printer.say(&format!("`runner kubeadm-join {again}` goes on from here, `kubeadm reset` takes kubeadm's part back"));
     }
+}
+
+/// etcd's image as kubeadm itself would choose it for this cluster; none where the cluster's document names one.
+async fn image(program: &Program, cluster: Option<&ClusterDocument>) -> Result<Option<String>, Failure> {
+    if cluster.is_some_and(|cluster| cluster.etcd_image_tag.is_some()) {
+        return Ok(None);
+    }
+    let numbered = cluster.and_then(|c| c.kubernetes_version.as_ref()).filter(|version| version.minor.is_some());
+    let version = numbered.map_or(&program.version.text, |version| &version.text);
+    let repository = cluster.and_then(|c| c.etcd_image_repository.as_deref().or(c.image_repository.as_deref()));
+    program.etcd_image(version, repository.unwrap_or(IMAGE_REPOSITORY)).await.map(Some)
 }
 
 /// Cancels at the first interrupt, and says so.
@@ -270,6 +281,13 @@ mod tests {
         let known = Known::minor(33).unwrap();
         let makings =
             Makings { program: "/k", known, config: "join.yaml", skipped_by_file: &["preflight".to_owned()], runner: &own };
-        insta::assert_snapshot!(text(&Plan::documented(&makings)), @"");
+        insta::assert_snapshot!(text(&Plan::documented(&makings)), @r"
+        # 1. kubeadm, up to etcd
+        /k join --config=join.yaml --skip-phases=check-etcd,etcd-join,kubelet-wait-bootstrap,control-plane-join,wait-control-plane,preflight
+        # 2. etcd's member
+        runner join --config join.yaml --endpoints https://10.0.0.1:2379 --launcher=static-pod
+        # 3. kubeadm's rest
+        /k join --config=join.yaml --skip-phases=preflight,control-plane-prepare,check-etcd,kubelet-start,etcd-join,control-plane-join/etcd
+        ");
     }
 }

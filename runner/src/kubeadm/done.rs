@@ -41,11 +41,10 @@ impl Folder {
         let has = |file: &str| self.kubernetes.join(file).exists();
         let recorded = self.read().done;
         let was = |part: Part| recorded.iter().any(|name| name == name_of(part));
-        let written: Vec<&str> =
-            ["admin.conf", "manifests/kube-apiserver.yaml", "kubelet.conf", "bootstrap-kubelet.conf"]
-                .into_iter()
-                .filter(|file| has(file))
-                .collect();
+        let written: Vec<&str> = ["admin.conf", "manifests/kube-apiserver.yaml", "kubelet.conf", "bootstrap-kubelet.conf"]
+            .into_iter()
+            .filter(|file| has(file))
+            .collect();
         let all_there = has("admin.conf") && has("manifests/kube-apiserver.yaml");
         let registered = has("kubelet.conf");
         let prepared = all_there && (was(Part::Prepare) || registered);

@@ -131,7 +131,10 @@ fn failed(status: ExitStatus, words: &VecDeque<String>) -> Quit {
         Some(rest.split([':', ' ']).next().unwrap_or_default().to_owned())
     });
     let said = |line: &&String| !line.trim().is_empty() && !line.starts_with("To see the stack trace");
-    let last = words.iter().rev().find(said).cloned().unwrap_or_default();
+    let last = words.iter().rev().find(said).map_or("it said nothing", String::as_str);
+    // The phase is told apart.
+    let why = last.split_once("error execution phase ").and_then(|(_, rest)| rest.split_once(": "));
+    let last = why.map_or(last, |(_, why)| why).to_owned();
     Quit::Failed { status: status.to_string(), phase, last }
 }
 

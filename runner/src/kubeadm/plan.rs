@@ -73,13 +73,7 @@ impl Plan {
     /// The same as three commands for a person to type: kubeadm up to etcd, etcd's member, kubeadm's rest.
     pub fn documented(makings: &Makings<'_>) -> Self {
         let before = [phases::PREFLIGHT, phases::PREPARE, phases::KUBELET_START];
-        Self {
-            lines: vec![
-                makings.kubeadm(Part::Prepare, &before),
-                makings.runner(Part::Member, "join"),
-                makings.finish(),
-            ],
-        }
+        Self { lines: vec![makings.kubeadm(Part::Prepare, &before), makings.runner(Part::Member, "join"), makings.finish()] }
     }
 }
 
@@ -94,8 +88,7 @@ impl Makings<'_> {
     fn kubeadm(&self, part: Part, run: &[&str]) -> Line {
         let etcd = self.known.etcd_phases();
         let all = self.known.phases();
-        let mut skip: Vec<&str> =
-            all.into_iter().filter(|phase| !run.contains(phase) || etcd.contains(phase)).collect();
+        let mut skip: Vec<&str> = all.into_iter().filter(|phase| !run.contains(phase) || etcd.contains(phase)).collect();
         // A phase within one that is skipped as a whole goes with it.
         let inside = |phase: &&&str| phase.split_once('/').is_some_and(|(outer, _)| !skip.contains(&outer));
         let within: Vec<&str> = etcd.iter().filter(inside).copied().collect();

@@ -48,7 +48,9 @@ impl Program {
         })?;
         let known = Known::minor(version.minor).ok_or_else(|| {
             bad(format!("{} is kubeadm {version}, and runner knows the phases of 1.{OLDEST} to 1.{NEWEST}", path.display()))
-                .hint("an unknown version may have its etcd phase elsewhere, so that etcd would join twice: nothing was tried")
+                .hint(
+                    "an unknown version may have its etcd phase elsewhere, so that etcd would join twice: nothing was tried",
+                )
                 .hint("use a kubeadm of a known version, or a runner that knows this one")
         })?;
         Ok(Self { path: path.to_owned(), version, known })
@@ -73,7 +75,8 @@ impl Program {
 /// Runs it with these arguments, and gives what it wrote to stdout.
 async fn ask(path: &Path, arguments: &[&str]) -> Result<String, Failure> {
     let shown = format!("{} {}", path.display(), arguments.join(" "));
-    let failed = |why: String| Failure::new(Outcome::BadInput, format!("`{shown}` {why}")).hint("give kubeadm with --kubeadm");
+    let failed =
+        |why: String| Failure::new(Outcome::BadInput, format!("`{shown}` {why}")).hint("give kubeadm with --kubeadm");
     let mut command = Command::new(path);
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     let output = tokio::time::timeout(LIMIT, command.output())

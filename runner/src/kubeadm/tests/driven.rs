@@ -1,6 +1,5 @@
 //! A stand-in for kubeadm: a script that writes down what it was asked, and does what the test wants.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -13,8 +12,11 @@ use crate::pipeline::Outcome;
 /// A script in this folder.
 fn script(folder: &Path, text: &str) -> String {
     let path = folder.join("kubeadm");
-    std::fs::write(&path, format!("#!/bin/sh\ncd \"$(dirname \"$0\")\" || exit 9\n{text}")).unwrap();
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    let (text_file, copy) = (folder.join("text"), "cat \"$0\" > \"$1.new\" && chmod 755 \"$1.new\" && mv \"$1.new\" \"$1\"");
+    std::fs::write(&text_file, format!("#!/bin/sh\ncd \"$(dirname \"$0\")\" || exit 9\n{text}")).unwrap();
+    // Written by another process: a child of a test beside this one would hold it open for writing, and it could not be run.
+    let copied = std::process::Command::new("sh").args(["-c", copy]).arg(&text_file).arg(&path).status().unwrap();
+    assert!(copied.success());
     path.display().to_string()
 }
 
@@ -73,7 +75,10 @@ async fn its_words_are_passed_on_but_no_farewell_that_is_too_early() {
 async fn a_failure_names_the_phase_the_state_and_the_way_on() {
     let folder = tempfile::tempdir().unwrap();
     let fails = |phase: &str| {
-        script(folder.path(), &format!("echo 'error execution phase {phase}: no luck' >&2\necho 'To see the stack trace …' >&2\nexit 1\n"))
+        script(
+            folder.path(),
+            &format!("echo 'error execution phase {phase}: no luck' >&2\necho 'To see the stack trace …' >&2\nexit 1\n"),
+        )
     };
     let told = async |line: &Line| {
         let failure = run(line, CancellationToken::new()).await.0.unwrap_err().failure(line, "runner kubeadm-join …");
@@ -81,17 +86,41 @@ async fn a_failure_names_the_phase_the_state_and_the_way_on() {
         format!("{} {}{hints}", failure.outcome.exit_status(), failure.message)
     };
     let program = fails("preflight");
-    insta::assert_snapshot!(told(&lines(&program)[0]).await, @"");
+    insta::assert_snapshot!(told(&lines(&program)[0]).await, @r"
+    10 kubeadm's preflight refused the node (exit status: 1)
+    hint: nothing has joined, neither the node nor its etcd member; `kubeadm reset` takes away what kubeadm has written
+    hint: once the cause is mended, `runner kubeadm-join …` goes on from here
+    ");
     fails("control-plane-prepare/certs");
-    insta::assert_snapshot!(told(&lines(&program)[0]).await, @"");
+    insta::assert_snapshot!(told(&lines(&program)[0]).await, @r"
+    16 kubeadm failed in its phase control-plane-prepare/certs (exit status: 1): no luck
+    hint: nothing has joined, neither the node nor its etcd member; `kubeadm reset` takes away what kubeadm has written
+    hint: once the cause is mended, `runner kubeadm-join …` goes on from here
+    ");
     fails("kubelet-start");
-    insta::assert_snapshot!(told(&lines(&program)[1]).await, @"");
+    insta::assert_snapshot!(told(&lines(&program)[1]).await, @r"
+    16 kubeadm failed in its phase kubelet-start (exit status: 1): no luck
+    hint: etcd's member has not joined; the kubelet may run and the node may be registered, and `kubeadm reset` takes that back
+    hint: once the cause is mended, `runner kubeadm-join …` goes on from here
+    ");
     fails("wait-control-plane");
-    insta::assert_snapshot!(told(&lines(&program)[2]).await, @"");
+    insta::assert_snapshot!(told(&lines(&program)[2]).await, @r"
+    16 kubeadm failed in its phase wait-control-plane (exit status: 1): no luck
+    hint: etcd's member has joined and votes: do not remove it or its data; only kubeadm's last phases are missing
+    hint: once the cause is mended, `runner kubeadm-join …` goes on from here
+    ");
     script(folder.path(), "exit 3\n");
-    insta::assert_snapshot!(told(&lines(&program)[2]).await, @"");
+    insta::assert_snapshot!(told(&lines(&program)[2]).await, @r"
+    16 kubeadm failed (exit status: 3): it said nothing
+    hint: etcd's member has joined and votes: do not remove it or its data; only kubeadm's last phases are missing
+    hint: once the cause is mended, `runner kubeadm-join …` goes on from here
+    ");
     let nobody = lines("/no/such/kubeadm");
-    insta::assert_snapshot!(told(&nobody[0]).await, @"");
+    insta::assert_snapshot!(told(&nobody[0]).await, @r"
+    2 /no/such/kubeadm cannot be run: No such file or directory (os error 2)
+    hint: nothing has joined, neither the node nor its etcd member; `kubeadm reset` takes away what kubeadm has written
+    hint: once the cause is mended, `runner kubeadm-join …` goes on from here
+    ");
 }
 
 #[tokio::test]
@@ -129,9 +158,12 @@ async fn the_program_is_asked_for_its_version_and_its_image() {
     let folder = tempfile::tempdir().unwrap();
     let says = |version: &str| {
         let json = format!(r#"{{"clientVersion":{{"major":"1","gitVersion":"{version}"}}}}"#);
-        script(folder.path(), &format!(
-            "case $1 in version) echo '{json}';; *) echo r.example/kube-apiserver:v1; echo r.example/etcd:3.6.5-0;; esac\n"
-        ))
+        script(
+            folder.path(),
+            &format!(
+                "case $1 in version) echo '{json}';; *) echo r.example/kube-apiserver:v1; echo r.example/etcd:3.6.5-0;; esac\n"
+            ),
+        )
     };
     let program = says("v1.34.2");
     let known = Program::ask(Path::new(&program)).await.unwrap();
@@ -143,13 +175,13 @@ async fn the_program_is_asked_for_its_version_and_its_image() {
         failure.message.replace(&folder.path().display().to_string(), "FOLDER")
     };
     says("v1.28.9");
-    insta::assert_snapshot!(refused().await, @"");
+    insta::assert_snapshot!(refused().await, @"FOLDER/kubeadm is kubeadm v1.28.9, and runner knows the phases of 1.29 to 1.36");
     says("v1.99.0");
-    insta::assert_snapshot!(refused().await, @"");
+    insta::assert_snapshot!(refused().await, @"FOLDER/kubeadm is kubeadm v1.99.0, and runner knows the phases of 1.29 to 1.36");
     script(folder.path(), "echo hello\n");
-    insta::assert_snapshot!(refused().await, @"");
+    insta::assert_snapshot!(refused().await, @"FOLDER/kubeadm does not tell its version as kubeadm does");
     script(folder.path(), "echo 'no way' >&2\nexit 1\n");
-    insta::assert_snapshot!(refused().await, @"");
+    insta::assert_snapshot!(refused().await, @"`FOLDER/kubeadm version -o json` failed (exit status: 1): no way");
     std::fs::remove_file(&program).unwrap();
-    insta::assert_snapshot!(refused().await, @"");
+    insta::assert_snapshot!(refused().await, @"`FOLDER/kubeadm version -o json` cannot be run: No such file or directory (os error 2)");
 }

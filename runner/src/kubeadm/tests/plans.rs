@@ -9,10 +9,26 @@ fn documented(minor: u32) -> String {
 
 #[test]
 fn three_commands_for_each_version() {
-    insta::assert_snapshot!(documented(29), @"");
-    insta::assert_snapshot!(documented(30), @"");
-    insta::assert_snapshot!(documented(31), @"");
-    insta::assert_snapshot!(documented(36), @"");
+    insta::assert_snapshot!(documented(29), @r"
+    kubeadm join --config=join.yaml --skip-phases=check-etcd,control-plane-join
+    runner join
+    kubeadm join --config=join.yaml --skip-phases=preflight,control-plane-prepare,check-etcd,kubelet-start,control-plane-join/etcd
+    ");
+    insta::assert_snapshot!(documented(30), @r"
+    kubeadm join --config=join.yaml --skip-phases=check-etcd,control-plane-join,wait-control-plane
+    runner join
+    kubeadm join --config=join.yaml --skip-phases=preflight,control-plane-prepare,check-etcd,kubelet-start,control-plane-join/etcd
+    ");
+    insta::assert_snapshot!(documented(31), @r"
+    kubeadm join --config=join.yaml --skip-phases=check-etcd,etcd-join,kubelet-wait-bootstrap,control-plane-join,wait-control-plane
+    runner join
+    kubeadm join --config=join.yaml --skip-phases=preflight,control-plane-prepare,check-etcd,kubelet-start,etcd-join,control-plane-join/etcd
+    ");
+    insta::assert_snapshot!(documented(36), @r"
+    kubeadm join --config=join.yaml --skip-phases=check-etcd,etcd-join,kubelet-wait-bootstrap,control-plane-join,wait-control-plane
+    runner join
+    kubeadm join --config=join.yaml --skip-phases=preflight,control-plane-prepare,check-etcd,kubelet-start,etcd-join
+    ");
     for minor in 32..=35 {
         assert_eq!(documented(minor), documented(31), "1.{minor}");
     }
@@ -24,11 +40,33 @@ fn what_is_done_is_not_done_again() {
         let plan = Plan::driven(&makings(34, "kubeadm", &[]), &done, can_check);
         plan.lines.iter().map(|line| format!("{:?}: {}", line.part, shell(&line.words))).collect::<Vec<_>>().join("\n")
     };
-    insta::assert_snapshot!(driven(Done::default(), false), @"");
-    insta::assert_snapshot!(driven(Done::default(), true), @"");
-    insta::assert_snapshot!(driven(Done { begun: true, ..Done::default() }, true), @"");
+    insta::assert_snapshot!(driven(Done::default(), false), @r"
+    Prepare: kubeadm join --config=join.yaml --skip-phases=check-etcd,kubelet-start,etcd-join,kubelet-wait-bootstrap,control-plane-join,wait-control-plane
+    Check: runner check
+    Kubelet: kubeadm join --config=join.yaml --skip-phases=preflight,control-plane-prepare,check-etcd,etcd-join,kubelet-wait-bootstrap,control-plane-join,wait-control-plane
+    Member: runner join
+    Finish: kubeadm join --config=join.yaml --skip-phases=preflight,control-plane-prepare,check-etcd,kubelet-start,etcd-join,control-plane-join/etcd
+    ");
+    insta::assert_snapshot!(driven(Done::default(), true), @r"
+    Check: runner check
+    Prepare: kubeadm join --config=join.yaml --skip-phases=check-etcd,kubelet-start,etcd-join,kubelet-wait-bootstrap,control-plane-join,wait-control-plane
+    Kubelet: kubeadm join --config=join.yaml --skip-phases=preflight,control-plane-prepare,check-etcd,etcd-join,kubelet-wait-bootstrap,control-plane-join,wait-control-plane
+    Member: runner join
+    Finish: kubeadm join --config=join.yaml --skip-phases=preflight,control-plane-prepare,check-etcd,kubelet-start,etcd-join,control-plane-join/etcd
+    ");
+    insta::assert_snapshot!(driven(Done { begun: true, ..Done::default() }, true), @r"
+    Check: runner check
+    Prepare: kubeadm join --config=join.yaml --skip-phases=preflight,check-etcd,kubelet-start,etcd-join,kubelet-wait-bootstrap,control-plane-join,wait-control-plane
+    Kubelet: kubeadm join --config=join.yaml --skip-phases=preflight,control-plane-prepare,check-etcd,etcd-join,kubelet-wait-bootstrap,control-plane-join,wait-control-plane
+    Member: runner join
+    Finish: kubeadm join --config=join.yaml --skip-phases=preflight,control-plane-prepare,check-etcd,kubelet-start,etcd-join,control-plane-join/etcd
+    ");
     let all = Done { begun: true, prepared: true, kubelet_started: true, seen: Vec::new() };
-    insta::assert_snapshot!(driven(all, true), @"");
+    insta::assert_snapshot!(driven(all, true), @r"
+    Check: runner check
+    Member: runner join
+    Finish: kubeadm join --config=join.yaml --skip-phases=preflight,control-plane-prepare,check-etcd,kubelet-start,etcd-join,control-plane-join/etcd
+    ");
 }
 
 #[test]
@@ -85,7 +123,9 @@ fn what_is_done_is_seen_by_files_and_by_the_record() {
     assert_eq!(done(), (true, true, true));
     std::fs::remove_dir_all(&folder.kubernetes).unwrap();
     assert_eq!(done(), (false, false, false), "after `kubeadm reset` everything begins anew, whatever was written down");
-    ["admin.conf", "manifests/kube-apiserver.yaml", "kubelet.conf"].map(make);
+    for file in ["admin.conf", "manifests/kube-apiserver.yaml", "kubelet.conf"] {
+        make(file);
+    }
     folder.forget();
     assert_eq!(done(), (true, true, true), "the node is registered");
     std::fs::write(&folder.record, "no record").unwrap();
