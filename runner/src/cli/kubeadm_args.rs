@@ -89,6 +89,12 @@ impl KubeadmArgs {
                 )),
             }
         }
+        if let Some(patch) = documents.node.as_ref().and_then(|node| patch_of_etcd(node.patches.as_deref()?)) {
+            frame.printer.print_warning(&format!(
+                "{} is not applied: runner writes etcd's manifest without patches; extraArgs and extraEnvs reach it",
+                patch.display()
+            ));
+        }
         for notice in &documents.notices {
             frame.printer.print_warning(&notice.to_string());
             notice.hints.iter().for_each(|hint| frame.printer.say(&format!("hint: {hint}")));
@@ -109,6 +115,15 @@ pub(super) enum Unread {
 pub(super) async fn of_cluster(api: &Api) -> Result<(ClusterDocument, Vec<crate::config::kubeadm::Notice>), Unread> {
     let text = cluster_configuration(api).await.map_err(|error| Unread::Away(error.to_string()))?;
     ClusterDocument::from_text(CONFIG_MAP, &text).map_err(|mistake| Unread::Mistake(mistaken(mistake)))
+}
+
+/// A patch for etcd's static pod in kubeadm's folder of patches: their names begin with what they are for.
+fn patch_of_etcd(folder: &Path) -> Option<PathBuf> {
+    let of_etcd = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.strip_prefix("etcd").is_some_and(|rest| rest.ends_with(".yaml") || rest.ends_with(".json"))
+    };
+    std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).find(of_etcd)
 }
 
 /// Refuses a document that is for another node or another command.
@@ -232,6 +247,19 @@ etcd:
         let given = ["--quota-backend-bytes=2".to_owned()];
         assert_eq!(node.etcd_args(&given), ["--log-level=debug", "--quota-backend-bytes=2"]);
         assert_eq!(node.etcd_args(&[]), ["--quota-backend-bytes=1", "--log-level=debug"]);
+    }
+
+    #[test]
+    fn a_patch_for_etcd_is_found_among_others() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(patch_of_etcd(folder.path()), None);
+        let make = |name: &str| std::fs::write(folder.path().join(name), "").unwrap();
+        make("kube-apiserver.yaml");
+        make("etcd.txt");
+        assert_eq!(patch_of_etcd(folder.path()), None);
+        make("etcd0+merge.yaml");
+        assert_eq!(patch_of_etcd(folder.path()), Some(folder.path().join("etcd0+merge.yaml")));
+        assert_eq!(patch_of_etcd(&folder.path().join("gone")), None);
     }
 
     #[test]
