@@ -14,7 +14,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     warn_insecure(&args.join, frame);
-    let Prepared { plan, setup, .. } = args.join.prepare(false, &frame.defaults)?;
+    let Prepared { plan, setup, .. } = args.join.prepare(false, frame).await?;
     let readers = Readers::new(frame);
     let printer = frame.printer;
     let parts =

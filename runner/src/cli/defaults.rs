@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bad_input;
+use super::kubeadm_args::FromKubeadm;
 use super::launcher_args::LauncherKind;
 use crate::cluster::etcd::LOCK_PREFIX;
 use crate::config::profile::ProfileFile;
@@ -36,8 +37,6 @@ pub(super) struct Defaults {
     pub(super) metrics_url: String,
     /// Who starts the member.
     pub(super) launcher: LauncherKind,
-    /// The image of a static pod's etcd; empty for none.
-    pub(super) image: String,
     /// Where the kubelet looks for static pods; none for what its configuration says.
     pub(super) manifests_dir: Option<PathBuf>,
     /// The kubelet's configuration.
@@ -72,6 +71,8 @@ pub(super) struct Defaults {
     pub(super) distribution: Distribution,
     /// The profile in force, which is in the values above already.
     pub(super) profile: Option<Arc<ProfileFile>>,
+    /// What a kubeadm document says of this node.
+    pub(super) node: FromKubeadm,
 }
 
 impl Defaults {
@@ -85,7 +86,6 @@ impl Defaults {
             client_port: 2379,
             metrics_url: "http://127.0.0.1:2381".to_owned(),
             launcher: LauncherKind::Process,
-            image: String::new(),
             manifests_dir: None,
             kubelet_config: PathBuf::from(KUBELET_CONFIG),
             unit_name: "etcd".to_owned(),
@@ -103,6 +103,7 @@ impl Defaults {
             on_approval_timeout: OnApprovalTimeout::Undo,
             distribution: Distribution::runner(),
             profile: None,
+            node: FromKubeadm::default(),
         }
     }
 

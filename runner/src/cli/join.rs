@@ -3,6 +3,7 @@
 use super::cluster_args::{ClusterArgs, pki_failure};
 use super::defaults::Defaults;
 use super::execution::execute_run;
+use super::kubeadm_args::KubeadmArgs;
 use super::launcher_args::{LauncherArgs, LauncherKind};
 use super::limit_args::{LimitArgs, Rules};
 use super::member_args::{MemberArgs, Planned};
@@ -10,6 +11,7 @@ use super::plugin_args::{Chosen, PluginArgs};
 use super::setup::{ChosenLauncher, Setup};
 use super::state_dir::{MemberState, StateArgs};
 use super::{Ended as CommandEnded, Frame};
+use crate::config::kubeadm::NodeKind;
 use crate::launch::{Ended, ProcessLauncher};
 use crate::pipeline::{Failure, JoinPlan, Operation, Outcome};
 
@@ -18,6 +20,8 @@ use crate::pipeline::{Failure, JoinPlan, Operation, Outcome};
 pub(super) struct JoinArgs {
     #[command(flatten)]
     pub(super) cluster: ClusterArgs,
+    #[command(flatten)]
+    pub(super) kubeadm: KubeadmArgs,
     #[command(flatten)]
     pub(super) member: MemberArgs,
     #[command(flatten)]
@@ -53,7 +57,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> CommandEnded {
             .hint("leave --launcher away: whoever else starts the member keeps it running"));
     }
     warn_insecure(&args.join, frame);
-    let Prepared { plan, setup, state } = args.join.prepare(true, &frame.defaults)?;
+    let Prepared { plan, setup, state } = args.join.prepare(true, frame).await?;
     let journal = state.fresh_journal()?;
     let outcome = execute_run(Operation::Join, plan, &setup, journal, &state, frame).await?;
     if let (Outcome::Joined, true, ChosenLauncher::Process(config)) = (outcome, args.supervise, setup.launcher) {
@@ -77,7 +81,8 @@ pub(super) fn warn_insecure(args: &JoinArgs, frame: &Frame) {
 
 impl JoinArgs {
     /// Checks the arguments and files and makes this node's certificates where the CA's key is here (`issue`).
-    pub(super) fn prepare(&self, issue: bool, defaults: &Defaults) -> Result<Prepared, Failure> {
+    pub(super) async fn prepare(&self, issue: bool, frame: &Frame) -> Result<Prepared, Failure> {
+        let defaults = &self.kubeadm.on_top_of(&frame.defaults, NodeKind::Join, frame).await?;
         let insecure = self.cluster.trust.insecure;
         let endpoints = self.cluster.endpoints()?;
         let planned = self.member.planned(defaults, insecure)?;

@@ -18,6 +18,7 @@ mod demo;
 mod execution;
 mod init;
 mod join;
+mod kubeadm_args;
 mod launcher_args;
 mod limit_args;
 mod mandatory;

@@ -37,7 +37,7 @@ pub struct Pki {
 }
 
 /// Whom a node's certificates name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeNames {
     /// The node's name: the common name, and one of the alternative names.
     pub name: String,
@@ -45,6 +45,10 @@ pub struct NodeNames {
     pub ips: Vec<IpAddr>,
     /// Further host names at which they reach it. `localhost` is added.
     pub dns: Vec<String>,
+    /// Further names, host names or addresses, for the server's certificate. One that is there already need not have them.
+    pub server: Vec<String>,
+    /// The same for the peer's.
+    pub peer: Vec<String>,
 }
 
 /// One certificate file and when it ends.
@@ -261,7 +265,7 @@ impl Leaf {
             Leaf::Server | Leaf::Peer => Usage {
                 common_name: names.name.clone(),
                 organization: None,
-                alternative_names: names.alternative(),
+                alternative_names: names.alternative(if self == Leaf::Server { &names.server } else { &names.peer }),
                 serves: true,
             },
             Leaf::HealthcheckClient => client("kube-etcd-healthcheck-client", None),
@@ -271,12 +275,12 @@ impl Leaf {
 }
 
 impl NodeNames {
-    /// All alternative names, each once: the node's name, `localhost`, the addresses, loopback, the host names.
-    fn alternative(&self) -> Vec<String> {
+    /// All alternative names, each once: the node's name, `localhost`, the addresses, loopback, the host names, and these.
+    fn alternative(&self, further: &[String]) -> Vec<String> {
         let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         let mut all = vec![self.name.clone(), "localhost".to_owned()];
         let addresses = self.ips.iter().chain(&loopback).map(ToString::to_string);
-        for name in addresses.chain(self.dns.iter().cloned()) {
+        for name in addresses.chain(self.dns.iter().chain(further).cloned()) {
             if !all.contains(&name) {
                 all.push(name);
             }

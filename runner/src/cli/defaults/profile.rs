@@ -42,7 +42,7 @@ impl Defaults {
             profile::LauncherKind::StaticPod => LauncherKind::StaticPod,
             profile::LauncherKind::Systemd => LauncherKind::Systemd,
         });
-        self.image = launcher.image.clone().unwrap_or(self.image);
+        self.node.image = launcher.image.clone().or(self.node.image);
         self.unit_name = launcher.unit_name.as_ref().map_or(self.unit_name, |name| name.0.clone());
         self.lock_prefix = names.lock.as_ref().map_or(self.lock_prefix, |prefix| prefix.0.clone());
         self.pki_layout = layout(self.pki_layout, &profile.pki);
