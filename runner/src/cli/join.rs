@@ -1,7 +1,6 @@
 //! `runner join`
 
 use super::cluster_args::{ClusterArgs, pki_failure};
-use super::defaults::Defaults;
 use super::execution::execute_run;
 use super::kubeadm_args::KubeadmArgs;
 use super::launcher_args::{LauncherArgs, LauncherKind};

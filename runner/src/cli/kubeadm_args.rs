@@ -97,9 +97,7 @@ pub(super) enum Unread {
 }
 
 /// The ClusterConfiguration that kubeadm keeps in the cluster.
-pub(super) async fn of_cluster(
-    api: &Api,
-) -> Result<(ClusterDocument, Vec<crate::config::kubeadm::Notice>), Unread> {
+pub(super) async fn of_cluster(api: &Api) -> Result<(ClusterDocument, Vec<crate::config::kubeadm::Notice>), Unread> {
     let (namespace, name, key) = CONFIG_MAP;
     let map: k8s_openapi::api::core::v1::ConfigMap =
         api.get(Some(namespace), name).await.map_err(|error: ApiError| Unread::Away(error.to_string()))?;

@@ -6,7 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 
 fn node(ip: &str) -> NodeNames {
-    NodeNames { name: "cp-1".into(), ips: vec![ip.parse().unwrap()], dns: vec!["etcd.example.com".into()], ..NodeNames::default() }
+    NodeNames {
+        name: "cp-1".into(),
+        ips: vec![ip.parse().unwrap()],
+        dns: vec!["etcd.example.com".into()],
+        ..NodeNames::default()
+    }
 }
 
 fn mode(path: &Path) -> u32 {

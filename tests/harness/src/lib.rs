@@ -7,8 +7,8 @@ pub mod facts;
 
 pub use binaries::{EtcdBinary, etcd_versions, every_minor, guest, newest, of_minor, runner_bin, target_dir};
 pub use cluster::{ClusterOptions, RealCluster};
-pub use kubelet::{Kubelet, KubeletOptions, OnPod};
 pub use kube_api::{Call, KubeApi, Mischief};
+pub use kubelet::{Kubelet, KubeletOptions, OnPod};
 pub use load::{Load, LoadReport};
 pub use member::{RealMember, log_tail};
 pub use node::Node;
