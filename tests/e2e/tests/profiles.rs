@@ -30,7 +30,9 @@ struct Layout {
 /// Whoever starts the members of a node.
 enum Starter {
     Runner,
-    Kubelet(Kubelet),
+    Kubelet {
+        _runs_on: Kubelet,
+    },
     Systemd(Systemd),
     /// The test itself, with the printed flags.
     Person,
@@ -119,7 +121,7 @@ impl Host {
         command.args(["--metrics-url", &format!("http://127.0.0.1:{}", self.metrics)]);
         command.arg("--etcd").arg(&self.etcd.path);
         match &self.starter {
-            Starter::Kubelet(_) => {
+            Starter::Kubelet { .. } => {
                 command.args(["--image", &format!("registry.k8s.io/etcd:{}-0", self.etcd.version)]);
             }
             // The stand-in knows one folder of units.
@@ -284,7 +286,7 @@ async fn rke2_like() {
         let config = root.join("var/lib/kubelet/config.yaml");
         fs::create_dir_all(config.parent().expect("a folder")).expect("the scratch can be written");
         kubelet.write_config(&config);
-        Starter::Kubelet(kubelet)
+        Starter::Kubelet { _runs_on: kubelet }
     };
     begins_rolls_back_and_joins(layout, kubelet).await;
 }
