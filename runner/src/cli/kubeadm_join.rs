@@ -160,7 +160,7 @@ impl Journey<'_> {
 
     async fn check(&mut self) -> Ended {
         self.choose_image().await?;
-        check(self.join, &self.frame).await
+        check(self.join, Whom::ControlPlane, &self.frame).await
     }
 
     /// Joins the member, or goes on with a join that was interrupted.
