@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-use runner_harness::{Family, Network, Scratch, SOON, eventually, in_a_network_of_its_own};
+use runner_harness::{Family, Network, SOON, Scratch, eventually, in_a_network_of_its_own};
 
 /// Whether the one at this address takes a connection soon.
 fn reaches(from: &runner_harness::Host, to: SocketAddr) -> bool {
@@ -63,8 +63,11 @@ fn a_network_that_waits() {
     let scratch = Scratch::new();
     let mut network = Network::enter(&scratch, Family::V4);
     let _host = network.host(&scratch, "one");
-    std::fs::write(std::env::var_os("RUNNER_TEST_TELL").expect("where to tell"), scratch.path().as_os_str().as_encoded_bytes())
-        .expect("the folder can be written");
+    std::fs::write(
+        std::env::var_os("RUNNER_TEST_TELL").expect("where to tell"),
+        scratch.path().as_os_str().as_encoded_bytes(),
+    )
+    .expect("the folder can be written");
     std::thread::sleep(Duration::from_secs(600));
 }
 
