@@ -20,3 +20,7 @@ pub mod supply;
 pub mod surroundings;
 pub mod text;
 pub mod tls;
+
+pub use distribution::Distribution;
+
+mod distribution;

@@ -14,10 +14,11 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     warn_insecure(&args.join, frame);
-    let Prepared { plan, setup, .. } = args.join.prepare(false, &frame.defaults)?;
+    let Prepared { plan, setup, .. } = args.join.prepare(false, frame).await?;
     let readers = Readers::new(frame);
     let printer = frame.printer;
-    let parts = setup.parts(&plan, readers.sink.clone(), None, move |text| printer.say(&text))?;
+    let parts =
+        setup.parts(&plan, &frame.defaults.distribution, readers.sink.clone(), None, move |text| printer.say(&text))?;
     let conclusion = check_only(plan, parts, signals::listen(printer)).await;
     readers.flush();
     ended(&conclusion)

@@ -68,17 +68,17 @@ impl TrustArgs {
         if self.insecure {
             return none;
         }
-        let kubeadm = ClientTls::from_pki_dir(self.pki_dir(defaults));
+        let folder = self.pki(defaults).client_tls();
         // A client certificate belongs to its key: both are given, or both are the folder's.
         let (cert, key) =
-            if self.cert.is_some() { (self.cert.clone(), self.key.clone()) } else { (kubeadm.cert, kubeadm.key) };
-        let ca = self.cacert.clone().or(kubeadm.ca);
+            if self.cert.is_some() { (self.cert.clone(), self.key.clone()) } else { (folder.cert, folder.key) };
+        let ca = self.cacert.clone().or(folder.ca);
         Trust { insecure: false, ca: ca.map(absolute), cert: cert.map(absolute), key: key.map(absolute) }
     }
 
     /// The pki folder.
     pub(super) fn pki(&self, defaults: &Defaults) -> Pki {
-        Pki::at(absolute(self.pki_dir(defaults).to_owned()))
+        Pki::with_layout(absolute(self.pki_dir(defaults).to_owned()), defaults.pki_layout.clone())
     }
 
     fn pki_dir<'a>(&'a self, defaults: &'a Defaults) -> &'a Path {

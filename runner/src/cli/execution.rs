@@ -30,7 +30,8 @@ pub(super) async fn execute_run(
     let recording = state.recording_file(&plan.run);
     let recorder = recorder(&recording, &plan.run, setup, printer);
     let to = recorder.clone().map(|recorder| recorder as Arc<dyn Recorder>);
-    let parts = setup.parts(&plan, readers.sink.clone(), to, move |text| printer.say(&text))?;
+    let parts =
+        setup.parts(&plan, &frame.defaults.distribution, readers.sink.clone(), to, move |text| printer.say(&text))?;
     let interrupt: Interrupt = signals::listen(printer);
     let run = plan.run.clone();
     let kept = serde_json::to_value(setup).unwrap_or_default();

@@ -1,8 +1,8 @@
 //! `runner join`
 
 use super::cluster_args::{ClusterArgs, pki_failure};
-use super::defaults::Defaults;
 use super::execution::execute_run;
+use super::kubeadm_args::KubeadmArgs;
 use super::launcher_args::{LauncherArgs, LauncherKind};
 use super::limit_args::{LimitArgs, Rules};
 use super::member_args::{MemberArgs, Planned};
@@ -10,6 +10,7 @@ use super::plugin_args::{Chosen, PluginArgs};
 use super::setup::{ChosenLauncher, Setup};
 use super::state_dir::{MemberState, StateArgs};
 use super::{Ended as CommandEnded, Frame};
+use crate::config::kubeadm::NodeKind;
 use crate::launch::{Ended, ProcessLauncher};
 use crate::pipeline::{Failure, JoinPlan, Operation, Outcome};
 
@@ -18,6 +19,8 @@ use crate::pipeline::{Failure, JoinPlan, Operation, Outcome};
 pub(super) struct JoinArgs {
     #[command(flatten)]
     pub(super) cluster: ClusterArgs,
+    #[command(flatten)]
+    pub(super) kubeadm: KubeadmArgs,
     #[command(flatten)]
     pub(super) member: MemberArgs,
     #[command(flatten)]
@@ -53,7 +56,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> CommandEnded {
             .hint("leave --launcher away: whoever else starts the member keeps it running"));
     }
     warn_insecure(&args.join, frame);
-    let Prepared { plan, setup, state } = args.join.prepare(true, &frame.defaults)?;
+    let Prepared { plan, setup, state } = args.join.prepare(true, frame).await?;
     let journal = state.fresh_journal()?;
     let outcome = execute_run(Operation::Join, plan, &setup, journal, &state, frame).await?;
     if let (Outcome::Joined, true, ChosenLauncher::Process(config)) = (outcome, args.supervise, setup.launcher) {
@@ -77,13 +80,15 @@ pub(super) fn warn_insecure(args: &JoinArgs, frame: &Frame) {
 
 impl JoinArgs {
     /// Checks the arguments and files and makes this node's certificates where the CA's key is here (`issue`).
-    pub(super) fn prepare(&self, issue: bool, defaults: &Defaults) -> Result<Prepared, Failure> {
+    pub(super) async fn prepare(&self, issue: bool, frame: &Frame) -> Result<Prepared, Failure> {
+        let defaults = &self.kubeadm.on_top_of(&frame.defaults, NodeKind::Join, frame).await?;
         let insecure = self.cluster.trust.insecure;
         let endpoints = self.cluster.endpoints()?;
         let planned = self.member.planned(defaults, insecure)?;
         let Chosen { plugins, policy, mut overrides } = self.plugins.chosen(defaults)?;
         let spec = policy.as_ref().map(|file| &file.policy.spec);
-        let external = self.launcher.kind(defaults) == LauncherKind::External;
+        self.limits.check_floors(defaults, policy.as_ref())?;
+        let external = self.launcher.external(defaults);
         let rules = self.limits.rules(defaults, spec, external, &mut overrides);
         let state = self.state.member(defaults, &planned.name)?;
         let pki = (!insecure).then(|| self.cluster.trust.pki(defaults));
@@ -103,6 +108,8 @@ impl JoinArgs {
             policy,
             overrides,
             kubeconfig: defaults.kubeconfig(),
+            profile: defaults.profile.as_ref().map(|profile| profile.title()),
+            lock_prefix: Some(defaults.lock_prefix.clone()),
         };
         Ok(Prepared { plan: plan(planned, endpoints, rules), setup, state })
     }

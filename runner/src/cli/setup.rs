@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::cluster_args::Trust;
 use super::plugin_args::ChosenPlugin;
 use crate::cluster::etcd::EtcdLock;
+use crate::distribution::Distribution;
 use crate::event::{Event, EventKind, EventSink};
 use crate::launch::{
     ExternalConfig, ExternalLauncher, ProcessConfig, ProcessLauncher, StaticPodConfig, StaticPodLauncher, SystemdConfig,
@@ -15,6 +16,7 @@ use crate::launch::{
 };
 use crate::pipeline::{Failure, JoinPlan, Launcher, Mode, Parts, Policy};
 use crate::plugins::{Plugins, Recorder};
+use crate::report::Printer;
 use crate::surroundings::{Live, Site};
 
 /// A run's outside world, as paths and names.
@@ -35,6 +37,12 @@ pub(super) struct Setup {
     /// The kubeconfig for plugins that may read Kubernetes objects; none for what `KUBECONFIG` names.
     #[serde(default)]
     pub(super) kubeconfig: Option<PathBuf>,
+    /// The profile's name and file, for reports.
+    #[serde(default)]
+    pub(super) profile: Option<String>,
+    /// What the lock's keys begin with; none for the usual.
+    #[serde(default)]
+    pub(super) lock_prefix: Option<String>,
 }
 
 /// Who starts the member.
@@ -56,13 +64,18 @@ impl Setup {
     pub(super) fn parts(
         &self,
         plan: &JoinPlan,
+        program: &Distribution,
         sink: Arc<dyn EventSink>,
         recorder: Option<Arc<dyn Recorder>>,
         announce: impl Fn(String) + Send + Sync + 'static,
     ) -> Result<Parts, Failure> {
         let cluster = self.trust.cluster()?;
         let lock = EtcdLock::new(Arc::clone(&cluster), plan.run.clone(), plan.name.clone());
-        let plugins = self.plugins.iter().map(ChosenPlugin::config).collect();
+        let lock = match &self.lock_prefix {
+            Some(prefix) => lock.with_prefix(prefix.clone()),
+            None => lock,
+        };
+        let plugins = self.plugins.iter().map(|plugin| plugin.config(program)).collect::<Result<_, _>>()?;
         let mut site = Site::new(Arc::clone(&cluster), plan.endpoints.clone(), self.trust.tls());
         site.kubeconfig = self.kubeconfig.clone();
         let (cache, live) = (self.plugin_cache.clone(), Arc::new(Live::new(site)));
@@ -73,6 +86,18 @@ impl Setup {
         self.tell_policy(&*sink);
         let launcher = self.launcher.build(announce);
         Ok(Parts { cluster, launcher, lock: Arc::new(lock), policy, monitors, sink })
+    }
+
+    /// Without the plugins that were built into another program: an undo must not depend on them, they would only be told of it.
+    pub(super) fn without_absent(mut self, program: &Distribution, printer: Printer) -> Self {
+        self.plugins.retain(|plugin| match plugin.config(program) {
+            Ok(_) => true,
+            Err(failure) => {
+                printer.print_warning(&format!("{}; it is not told of the undo", failure.message));
+                false
+            }
+        });
+        self
     }
 
     /// Tells which policy the run goes by, and where it does not.
@@ -89,6 +114,9 @@ impl Setup {
                 monitored: false,
             }));
         };
+        if let Some(profile) = &self.profile {
+            finding("info", "profile", format!("by the profile {profile}"), None);
+        }
         if let Some(policy) = &self.policy {
             finding("info", "policy", format!("judged by the policy {policy}"), None);
         }

@@ -9,13 +9,10 @@ use std::thread;
 use etcd_client::{Client, GetOptions};
 use runner_harness::{
     EtcdBinary, Family, Finished, Host, KubeApi, Kubelet, KubeletOptions, Network, Node, SOON, Scratch, Spawned, Tls,
-    assert_serves, eventually, every_minor, in_a_network_of_its_own, newest, processes_of,
+    assert_serves, eventually, every_minor, in_a_network_of_its_own, newest, processes_of, runner_bin,
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
-
-/// The rights that runner ships with, and nothing else.
-const RIGHTS: &str = include_str!("../../../runner/manifests/rbac.yaml");
 
 const SERVICE_ACCOUNT: &str = "system:serviceaccount:kube-system:runner";
 
@@ -63,7 +60,7 @@ impl Site {
         let scratch = Scratch::new();
         let network = Network::enter(&scratch, family);
         let api = Arc::new(KubeApi::start_at(&scratch, network.address()).await);
-        api.rbac(RIGHTS);
+        api.rbac(&rights());
         let kubeconfig = api.user(SERVICE_ACCOUNT);
         let mut site = Self { machines: Vec::new(), api, kubeconfig, etcd: etcd.clone(), network, scratch };
         site.machine();
@@ -187,6 +184,13 @@ impl Site {
         let keys = self.client().await.get("/runner.dev/", Some(prefix)).await.expect("the cluster answers");
         assert_eq!(keys.count(), 0, "a key of the queue is left");
     }
+}
+
+/// The rights that runner asks for, and nothing else.
+fn rights() -> String {
+    let said = Command::new(runner_bin()).arg("rbac").output().expect("the runner runs");
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    String::from_utf8(said.stdout).expect("a manifest")
 }
 
 async fn done(command: Command) -> Finished {

@@ -17,7 +17,7 @@ macro_rules! documents {
         $(#[$doc])*
         #[derive(Default, Deserialize)]
         #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-        #[expect(dead_code, reason = "keys that are known and not used")]
+        #[allow(dead_code, reason = "keys that are known and not used")]
         pub(super) struct $name {
             $($(#[$attribute])* pub(super) $field: $of,)*
         }
