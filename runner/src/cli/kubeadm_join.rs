@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
-use super::check::check;
+use super::check::{Whom, check};
 use super::defaults::Defaults;
 use super::execution::execute_run;
 use super::join::{JoinArgs, Prepared, warn_insecure};
@@ -160,7 +160,7 @@ impl Journey<'_> {
 
     async fn check(&mut self) -> Ended {
         self.choose_image().await?;
-        check(self.join, &self.frame).await
+        check(self.join, Whom::ControlPlane, &self.frame).await
     }
 
     /// Joins the member, or goes on with a join that was interrupted.

@@ -11,6 +11,7 @@ use crate::distribution::Distribution;
 use crate::pipeline::{Conclusion, Failure, Outcome};
 use crate::report::{ColorChoice, Printer};
 
+mod certificates;
 mod check;
 mod cluster_args;
 mod defaults;
@@ -20,6 +21,7 @@ mod init;
 mod join;
 mod kubeadm_args;
 mod kubeadm_join;
+mod kubernetes_args;
 mod launcher_args;
 mod limit_args;
 mod mandatory;
@@ -42,6 +44,7 @@ mod plugin_verify;
 mod policy;
 mod policy_args;
 mod profile;
+mod rbac;
 mod resume;
 mod setup;
 mod signals;
@@ -111,6 +114,8 @@ enum Command {
     Rollback(resume::Args),
     /// Watch a whole join on this machine: a small cluster, three plugins, a client that writes all the time
     Demo(demo::Args),
+    /// Print the rights that runner needs of the Kubernetes API, as manifests for kubectl apply
+    Rbac(rbac::Args),
     /// Look at plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -211,6 +216,7 @@ impl Command {
             Self::Resume(args) => resume::resume(args, frame).await,
             Self::Rollback(args) => resume::rollback(args, frame).await,
             Self::Demo(args) => demo::run(args, frame).await,
+            Self::Rbac(args) => rbac::run(args, frame).await,
             Self::Plugin(command) => plugin::run(command, frame).await,
             Self::Policy(command) => policy::run(command, frame).await,
             Self::Profile(command) => profile::run(command, frame),
