@@ -20,6 +20,9 @@ const CONFIG_MAP: &str = "ConfigMap kube-system/kubeadm-config, ClusterConfigura
 /// Where etcd's image comes from, unless a document says otherwise: kubeadm's own default.
 pub(super) const IMAGE_REPOSITORY: &str = "registry.k8s.io";
 
+/// etcd's flag that is often given to kubeadm, and is `--metrics-url` here.
+const METRICS: &str = "listen-metrics-urls";
+
 /// kubeadm's configuration.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Member")]
@@ -162,7 +165,14 @@ fn layered(defaults: &Defaults, documents: &Documents) -> Defaults {
     if let Some(cluster) = &documents.cluster {
         all.pki_dir = cluster.certificates_dir.clone().unwrap_or(all.pki_dir);
         all.data_dir = cluster.data_dir.clone().unwrap_or(all.data_dir);
-        all.node.etcd_args = cluster.extra_args.iter().map(|(name, value)| format!("--{name}={value}")).collect();
+        // An argument that is an option of runner's own. Several URLs stay, and are refused with the other flags that are runner's.
+        let metrics = |name: &str, value: &str| name == METRICS && !value.contains(',');
+        for (name, value) in &cluster.extra_args {
+            match metrics(name, value) {
+                true => all.metrics_url = value.clone(),
+                false => all.node.etcd_args.push(format!("--{name}={value}")),
+            }
+        }
         all.node.etcd_env = cluster.extra_envs.iter().cloned().collect();
         all.node.server_sans = cluster.server_sans.iter().map(san).collect();
         all.node.peer_sans = cluster.peer_sans.iter().map(san).collect();
@@ -239,6 +249,20 @@ etcd:
     fn what_a_document_does_not_say_is_as_it_was() {
         let nothing = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nimageRepository: r.example\n";
         assert_eq!(layered(&Defaults::built_in(), &documents(nothing)), Defaults::built_in());
+    }
+
+    #[test]
+    fn where_the_metrics_are_is_runner_s_own_to_know() {
+        let arguments = |value: &str| {
+            let text = format!(
+                "apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\netcd: {{local: {{extraArgs: {{listen-metrics-urls: '{value}'}}}}}}\n"
+            );
+            let all = layered(&Defaults::built_in(), &documents(&text));
+            (all.metrics_url, all.node.etcd_args)
+        };
+        assert_eq!(arguments("http://0.0.0.0:2381"), ("http://0.0.0.0:2381".to_owned(), vec![]));
+        let both = "http://127.0.0.1:2381,http://10.0.0.1:2381";
+        assert_eq!(arguments(both), (Defaults::built_in().metrics_url, vec![format!("--listen-metrics-urls={both}")]));
     }
 
     #[test]

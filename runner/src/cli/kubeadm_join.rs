@@ -70,8 +70,10 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let folder = Folder { kubernetes: PathBuf::from(KUBERNETES), record };
     let done = folder.done();
     let pki = documents.cluster.as_ref().and_then(|c| c.certificates_dir.clone()).unwrap_or(defaults.pki_dir.clone());
-    // Both are there before kubeadm begins where a node is made from an image or was here before.
-    let can_check = pki.join("etcd/ca.crt").exists() && folder.kubernetes.join("manifests").is_dir();
+    // All of it is there before kubeadm begins where a node is made from an image or was here before.
+    let has = |file: &str| folder.kubernetes.join(file).exists();
+    let finds = !args.join.cluster.endpoints.is_empty() || has("admin.conf");
+    let can_check = pki.join("etcd/ca.crt").exists() && has("manifests") && finds;
     let plan = Plan::driven(&makings, &done, can_check);
     let frame = Frame { global: frame.global, printer: frame.printer, defaults };
     let mut journey = Journey { join: &args.join, documents, program, folder, frame };
