@@ -157,7 +157,7 @@ impl JoinArgs {
             lock_prefix: Some(defaults.lock_prefix.clone()),
         };
         let state = self.state.member(defaults, &name)?;
-        let planned = Planned { name, peer_urls: Vec::new(), client_urls: Vec::new() };
+        let planned = Planned::nobody(name);
         Ok(Prepared { plan: plan(planned, endpoints, rules), setup, state })
     }
 }

@@ -163,6 +163,11 @@ impl MemberArgs {
 }
 
 impl Planned {
+    /// A node without a member.
+    pub(super) fn nobody(name: String) -> Self {
+        Self { name, peer_urls: Vec::new(), client_urls: Vec::new(), sans: Default::default() }
+    }
+
     /// Whom this node's certificates must name.
     pub(super) fn node_names(&self) -> NodeNames {
         let hosts: Vec<&str> = self.peer_urls.iter().chain(&self.client_urls).map(|u| host(u)).collect();

@@ -128,7 +128,7 @@ impl Setup {
             tell(sink, &Finding { severity, code, message, remedy, member: None });
         };
         if let Some(profile) = &self.profile {
-            finding("info", "profile", format!("by the profile {profile}"), None);
+            finding(Severity::Info, "profile", format!("by the profile {profile}"), None);
         }
         if let Some(policy) = &self.policy {
             finding(Severity::Info, "policy", format!("judged by the policy {policy}"), None);
