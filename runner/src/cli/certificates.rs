@@ -79,6 +79,7 @@ mod tests {
         };
         let tls = MemberTls {
             ca: write("ca.crt", 24 * 365),
+            peer_ca: None,
             server_cert: write("server.crt", 24 * 6),
             server_key: dir.path().join("server.key"),
             peer_cert: write("peer.crt", 5),

@@ -17,7 +17,7 @@ pub(super) struct Args {
 
 /// Which kind of node is to join.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Whom {
+pub(super) enum Whom {
     /// This node, with an etcd member
     #[default]
     ControlPlane,
@@ -27,19 +27,23 @@ enum Whom {
 
 pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     warn_insecure(&args.join, frame);
-    let Prepared { plan, setup, .. } = match args.whom {
-        Whom::ControlPlane => args.join.prepare(false, frame).await?,
-        Whom::Worker => args.join.prepare_for_worker(frame).await?,
+    check(&args.join, args.whom, frame).await
+}
+
+/// Asks whether this node, or any worker, would be accepted now.
+pub(super) async fn check(join: &JoinArgs, whom: Whom, frame: &Frame) -> Ended {
+    let Prepared { plan, setup, .. } = match whom {
+        Whom::ControlPlane => join.prepare(false, frame).await?,
+        Whom::Worker => join.prepare_for_worker(&frame.defaults).await?,
     };
     let readers = Readers::new(frame);
     let printer = frame.printer;
     // Nothing is written to Kubernetes: a check changes nothing there, either.
     let side = setup.side(&plan, false, readers.sink.clone());
     let program = &frame.defaults.distribution;
-    let parts =
-        setup.parts(&plan, program, readers.sink.clone(), None, side.as_ref(), move |text| printer.say(&text))?;
+    let parts = setup.parts(&plan, program, readers.sink.clone(), None, side.as_ref(), move |text| printer.say(&text))?;
     let interrupt = signals::listen(printer);
-    let conclusion = match args.whom {
+    let conclusion = match whom {
         Whom::ControlPlane => check_only(plan, parts, interrupt).await,
         Whom::Worker => check_for_worker(plan, parts, interrupt).await,
     };

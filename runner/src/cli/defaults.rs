@@ -13,8 +13,8 @@ use super::launcher_args::LauncherKind;
 use crate::cluster::etcd::LOCK_PREFIX;
 use crate::config::profile::ProfileFile;
 use crate::distribution::Distribution;
-use crate::launch::{KUBELET_CONFIG, UNIT_DIR};
 use crate::kubernetes::Names;
+use crate::launch::{KUBELET_CONFIG, UNIT_DIR};
 use crate::pipeline::{Failure, Gate, OnApprovalTimeout, StaleLearner, Timeouts};
 use crate::pki::Layout;
 
@@ -38,8 +38,6 @@ pub(super) struct Defaults {
     pub(super) metrics_url: String,
     /// Who starts the member.
     pub(super) launcher: LauncherKind,
-    /// The image of a static pod's etcd; empty for none.
-    pub(super) image: String,
     /// Where the kubelet looks for static pods; none for what its configuration says.
     pub(super) manifests_dir: Option<PathBuf>,
     /// The kubelet's configuration.
@@ -91,7 +89,6 @@ impl Defaults {
             client_port: 2379,
             metrics_url: "http://127.0.0.1:2381".to_owned(),
             launcher: LauncherKind::Process,
-            image: String::new(),
             manifests_dir: None,
             kubelet_config: PathBuf::from(KUBELET_CONFIG),
             unit_name: "etcd".to_owned(),

@@ -36,7 +36,8 @@ pub(super) async fn execute_run(
         Some(side) => Arc::new(Fanout(vec![readers.sink.clone(), side.herald()])),
         None => readers.sink.clone(),
     };
-    let parts = setup.parts(&plan, &frame.defaults.distribution, sink, to, side.as_ref(), move |text| printer.say(&text))?;
+    let program = &frame.defaults.distribution;
+    let parts = setup.parts(&plan, program, sink, to, side.as_ref(), move |text| printer.say(&text))?;
     let interrupt: Interrupt = signals::listen(printer);
     let run = plan.run.clone();
     let kept = serde_json::to_value(setup).unwrap_or_default();

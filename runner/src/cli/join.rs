@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::cluster_args::{ClusterArgs, pki_failure};
-use super::defaults::Defaults;
 use super::execution::execute_run;
 use super::kubeadm_args::KubeadmArgs;
 use super::kubernetes_args::Found;
@@ -90,9 +89,8 @@ pub(super) fn warn_insecure(args: &JoinArgs, frame: &Frame) {
 impl JoinArgs {
     /// Checks the arguments and files and makes this node's certificates where the CA's key is here (`issue`).
     pub(super) async fn prepare(&self, issue: bool, frame: &Frame) -> Result<Prepared, Failure> {
-        let kubernetes = self.cluster.kubernetes.settings(&frame.defaults, "", false)?;
-        let asked = self.kubeadm.on_top_of(&frame.defaults, NodeKind::Join, kubernetes.as_ref(), frame);
-        let defaults = &asked.await?;
+        let api = self.cluster.kubernetes.api(&frame.defaults);
+        let defaults = &self.kubeadm.on_top_of(&frame.defaults, NodeKind::Join, api.as_ref(), frame).await?;
         let insecure = self.cluster.trust.insecure;
         let planned = self.member.planned(defaults, insecure)?;
         let kubernetes = self.cluster.kubernetes.settings(defaults, &planned.name, self.mark_control_plane)?;
@@ -132,12 +130,12 @@ impl JoinArgs {
     }
 
     /// Checks the arguments and files that are about the cluster: nothing of a member is needed.
-    pub(super) async fn prepare_for_worker(&self, frame: &Frame) -> Result<Prepared, Failure> {
-        let defaults = &frame.defaults;
+    pub(super) async fn prepare_for_worker(&self, defaults: &Defaults) -> Result<Prepared, Failure> {
         let name = self.member.name(defaults)?;
         let kubernetes = self.cluster.kubernetes.settings(defaults, &name, false)?;
         let Chosen { plugins, policy, mut overrides } = self.plugins.chosen(defaults)?;
         let spec = policy.as_ref().map(|file| &file.policy.spec);
+        self.limits.check_floors(defaults, policy.as_ref())?;
         let rules = self.limits.rules(defaults, spec, false, &mut overrides);
         let trust = self.cluster.trust.trust(defaults);
         trust.cluster()?;
@@ -157,8 +155,7 @@ impl JoinArgs {
             lock_prefix: Some(defaults.lock_prefix.clone()),
         };
         let state = self.state.member(defaults, &name)?;
-        let planned = Planned::nobody(name);
-        Ok(Prepared { plan: plan(planned, endpoints, rules), setup, state })
+        Ok(Prepared { plan: plan(Planned::nobody(name), endpoints, rules), setup, state })
     }
 }
 

@@ -67,13 +67,15 @@ impl KubeadmArgs {
         &self,
         defaults: &Defaults,
         kind: NodeKind,
-        kubernetes: Option<&Settings>,
+        api: Option<&Api>,
         frame: &Frame,
     ) -> Result<Defaults, Failure> {
         let Some(mut documents) = self.documents(kind)? else { return Ok(defaults.clone()) };
-        // `--kubernetes off` is to be obeyed here, too.
-        if let Some(settings) = kubernetes.filter(|_| documents.cluster.is_none() && kind == NodeKind::Join) {
-            let asked = of_cluster(&Api::new(settings.kubeconfig.clone())).await;
+        if documents.cluster.is_none() && kind == NodeKind::Join {
+            let asked = match api {
+                Some(api) => of_cluster(api).await,
+                None => Err(Unread::Away("no kubeconfig is found, or Kubernetes is not to be used".to_owned())),
+            };
             match asked {
                 Ok((cluster, notices)) => {
                     documents.cluster = Some(cluster);
@@ -86,6 +88,12 @@ impl KubeadmArgs {
                     documents.path.display()
                 )),
             }
+        }
+        if let Some(patch) = documents.node.as_ref().and_then(|node| patch_of_etcd(node.patches.as_deref()?)) {
+            frame.printer.print_warning(&format!(
+                "{} is not applied: runner writes etcd's manifest without patches; extraArgs and extraEnvs reach it",
+                patch.display()
+            ));
         }
         for notice in &documents.notices {
             frame.printer.print_warning(&notice.to_string());
@@ -106,8 +114,16 @@ pub(super) enum Unread {
 /// The ClusterConfiguration that kubeadm keeps in the cluster.
 pub(super) async fn of_cluster(api: &Api) -> Result<(ClusterDocument, Vec<crate::config::kubeadm::Notice>), Unread> {
     let text = cluster_configuration(api).await.map_err(|error| Unread::Away(error.to_string()))?;
-    ClusterDocument::from_text(CONFIG_MAP, &text)
-        .map_err(|mistake| Unread::Mistake(mistaken(mistake)))
+    ClusterDocument::from_text(CONFIG_MAP, &text).map_err(|mistake| Unread::Mistake(mistaken(mistake)))
+}
+
+/// A patch for etcd's static pod in kubeadm's folder of patches: their names begin with what they are for.
+fn patch_of_etcd(folder: &Path) -> Option<PathBuf> {
+    let of_etcd = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.strip_prefix("etcd").is_some_and(|rest| rest.ends_with(".yaml") || rest.ends_with(".json"))
+    };
+    std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).find(of_etcd)
 }
 
 /// Refuses a document that is for another node or another command.
@@ -231,6 +247,19 @@ etcd:
         let given = ["--quota-backend-bytes=2".to_owned()];
         assert_eq!(node.etcd_args(&given), ["--log-level=debug", "--quota-backend-bytes=2"]);
         assert_eq!(node.etcd_args(&[]), ["--quota-backend-bytes=1", "--log-level=debug"]);
+    }
+
+    #[test]
+    fn a_patch_for_etcd_is_found_among_others() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(patch_of_etcd(folder.path()), None);
+        let make = |name: &str| std::fs::write(folder.path().join(name), "").unwrap();
+        make("kube-apiserver.yaml");
+        make("etcd.txt");
+        assert_eq!(patch_of_etcd(folder.path()), None);
+        make("etcd0+merge.yaml");
+        assert_eq!(patch_of_etcd(folder.path()), Some(folder.path().join("etcd0+merge.yaml")));
+        assert_eq!(patch_of_etcd(&folder.path().join("gone")), None);
     }
 
     #[test]

@@ -47,6 +47,16 @@ pub(super) struct Found {
 }
 
 impl KubernetesArgs {
+    /// The API, where it is to be used and a way to it is known. Asks nothing of it.
+    pub(super) fn api(&self, defaults: &Defaults) -> Option<Api> {
+        match &self.kubeconfig {
+            _ if self.kubernetes == Use::Off => None,
+            Some(path) => Some(Api::new(Some(path.clone()))),
+            None if client::known(&defaults.kubeconfig) => Some(Api::new(client::only_kubeconfig(&defaults.kubeconfig))),
+            None => None,
+        }
+    }
+
     /// What a run needs to know; none where the API is not used. Asks nothing of it.
     pub(super) fn settings(&self, defaults: &Defaults, member: &str, mark: bool) -> Result<Option<Settings>, Failure> {
         let settings = |kubeconfig: Option<PathBuf>| {
@@ -63,10 +73,8 @@ impl KubernetesArgs {
             return Ok(None);
         }
         match &self.kubeconfig {
-            Some(path) if !path.is_file() => {
-                Err(bad_input(format!("--kubeconfig: there is no file {}", path.display()))
-                    .hint("kubeadm's is /etc/kubernetes/admin.conf"))
-            }
+            Some(path) if !path.is_file() => Err(bad_input(format!("--kubeconfig: there is no file {}", path.display()))
+                .hint("kubeadm's is /etc/kubernetes/admin.conf")),
             Some(path) => Ok(settings(Some(absolute(path.clone())))),
             None if client::known(&defaults.kubeconfig) => {
                 Ok(settings(client::only_kubeconfig(&defaults.kubeconfig).map(absolute)))
@@ -114,7 +122,9 @@ pub(super) async fn discovered(settings: Option<&Settings>, insecure: bool) -> R
         severity: Severity::Warning,
         code: "etcd-pod-passed-over".to_owned(),
         message,
-        remedy: Some("look at the pod's annotations; kubeadm writes them into /etc/kubernetes/manifests/etcd.yaml".to_owned()),
+        remedy: Some(
+            "look at the pod's annotations; kubeadm writes them into /etc/kubernetes/manifests/etcd.yaml".to_owned(),
+        ),
         member: None,
     }));
     Ok(found)
@@ -123,9 +133,9 @@ pub(super) async fn discovered(settings: Option<&Settings>, insecure: bool) -> R
 /// Refuses where the user wants the API and it does not answer.
 pub(super) async fn answers(settings: &Settings) -> Result<(), Failure> {
     let version = Api::new(settings.kubeconfig.clone()).version().await;
-    version.map(drop).map_err(|error| {
-        Failure::new(Outcome::Unreachable, format!("--kubernetes require: {error}")).hint(error.hint())
-    })
+    version
+        .map(drop)
+        .map_err(|error| Failure::new(Outcome::Unreachable, format!("--kubernetes require: {error}")).hint(error.hint()))
 }
 
 fn not_found(error: &ApiError) -> Failure {

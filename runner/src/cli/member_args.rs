@@ -163,9 +163,9 @@ impl MemberArgs {
 }
 
 impl Planned {
-    /// A node without a member.
+    /// For a look at the cluster alone: no member of this name is to join.
     pub(super) fn nobody(name: String) -> Self {
-        Self { name, peer_urls: Vec::new(), client_urls: Vec::new(), sans: Default::default() }
+        Self { name, peer_urls: Vec::new(), client_urls: Vec::new(), sans: (Vec::new(), Vec::new()) }
     }
 
     /// Whom this node's certificates must name.

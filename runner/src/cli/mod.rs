@@ -20,6 +20,7 @@ mod execution;
 mod init;
 mod join;
 mod kubeadm_args;
+mod kubeadm_join;
 mod kubernetes_args;
 mod launcher_args;
 mod limit_args;
@@ -101,6 +102,8 @@ enum Command {
     Init(Box<init::Args>),
     /// Join this node's member to a cluster: learner, start, sync, promote, verify
     Join(Box<join::Args>),
+    /// Join this node to a kubeadm cluster's control plane: `kubeadm join` with etcd's member joined by runner
+    KubeadmJoin(Box<kubeadm_join::Args>),
     /// Say whether a join would be accepted now; changes nothing
     Check(Box<check::Args>),
     /// Show the cluster's members and this node's unfinished runs
@@ -207,6 +210,7 @@ impl Command {
         match self {
             Self::Init(args) => init::run(*args, frame).await,
             Self::Join(args) => join::run(*args, frame).await,
+            Self::KubeadmJoin(args) => kubeadm_join::run(*args, frame).await,
             Self::Check(args) => check::run(*args, frame).await,
             Self::Status(args) => status::run(args, frame).await,
             Self::Resume(args) => resume::resume(args, frame).await,

@@ -85,10 +85,10 @@ impl Setup {
     ) -> Result<Parts, Failure> {
         let cluster = self.trust.cluster()?;
         let lock = EtcdLock::new(Arc::clone(&cluster), plan.run.clone(), plan.name.clone());
-        let lock: Arc<dyn JoinLock> = match &self.lock_prefix {
-            Some(prefix) => Arc::new(lock.with_prefix(prefix.clone())),
-            None => Arc::new(lock),
-        };
+        let lock: Arc<dyn JoinLock> = Arc::new(match &self.lock_prefix {
+            Some(prefix) => lock.with_prefix(prefix.clone()),
+            None => lock,
+        });
         let lock = match side {
             Some(side) => side.locks(lock),
             None => lock,

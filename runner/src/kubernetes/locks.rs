@@ -60,7 +60,10 @@ impl JoinLock for Locks {
                 Ok(Tried::Ours) => {}
                 Ok(Tried::Held(queue)) => return Ok(Some(queue)),
                 Err(error) => {
-                    self.notices.trouble("Kubernetes does not see this join's Lease; etcd's own lock alone keeps joins apart", &error);
+                    self.notices.trouble(
+                        "Kubernetes does not see this join's Lease; etcd's own lock alone keeps joins apart",
+                        &error,
+                    );
                 }
             }
             *settled = true;

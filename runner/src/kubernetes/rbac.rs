@@ -9,8 +9,7 @@ const MANIFESTS: &str = include_str!("../../manifests/rbac.yaml");
 pub fn manifests(names: &Names) -> String {
     let usual = Names::default();
     let quoted = |name: &str| format!("{name:?}");
-    let pairs =
-        [(usual.namespace, &names.namespace), (usual.lease, &names.lease), (usual.progress, &names.progress)];
+    let pairs = [(usual.namespace, &names.namespace), (usual.lease, &names.lease), (usual.progress, &names.progress)];
     pairs.iter().fold(MANIFESTS.to_owned(), |text, (usual, name)| text.replace(&quoted(usual), &quoted(name)))
 }
 

@@ -47,7 +47,11 @@ pub fn for_worker(view: &View) -> Vec<Finding> {
     }
     alarms(view, &mut findings);
     for learner in view.list().learners() {
-        let text = format!("{} ({}) is a learner: a control-plane node is joining, or its join was left", learner.label(), learner.id);
+        let text = format!(
+            "{} ({}) is a learner: a control-plane node is joining, or its join was left",
+            learner.label(),
+            learner.id
+        );
         let mut found = finding(Severity::Warning, "learner-present", text);
         found.member = Some(learner.id.to_string());
         findings.push(with_remedy(found, "wait until it has joined; `runner status` on its node shows a run that was left"));

@@ -297,13 +297,8 @@ pub(crate) fn end_of(path: &Path) -> Result<Timestamp, TlsError> {
 /// Whether the file's first certificate names this host.
 pub(crate) fn names_host(path: &Path, host: &str) -> Option<bool> {
     let certs = pem::certificates(path).ok()?;
-    let names = NodeNames {
-        name: host.to_owned(),
-        ips: Vec::new(),
-        dns: vec![host.to_owned()],
-        server: Vec::new(),
-        peer: Vec::new(),
-    };
+    let (ips, dns) = (Vec::new(), vec![host.to_owned()]);
+    let names = NodeNames { name: host.to_owned(), ips, dns, server: Vec::new(), peer: Vec::new() };
     Some(names::check_cover(&certs[0], path, &names).is_ok())
 }
 

@@ -154,8 +154,7 @@ impl Platform for Nodes {
 }
 
 fn nodes(severity: Severity) -> Arc<Nodes> {
-    let finding =
-        Finding { severity, code: "node-x".into(), message: "a node is ill".into(), remedy: None, member: None };
+    let finding = Finding { severity, code: "node-x".into(), message: "a node is ill".into(), remedy: None, member: None };
     Arc::new(Nodes { finding, joined: AtomicUsize::new(0) })
 }
 
@@ -178,7 +177,10 @@ fn what_the_platform_finds_counts_before_the_join_and_not_after_it() {
 fn a_worker_may_join_where_everybody_is_well() {
     let world = World::of(VERSION, 3, Faults::none());
     let conclusion = virtually(world.check_for_worker());
-    assert_eq!((conclusion.outcome, conclusion.message.as_str()), (Outcome::Joined, "the cluster is healthy enough for a worker to join"));
+    assert_eq!(
+        (conclusion.outcome, conclusion.message.as_str()),
+        (Outcome::Joined, "the cluster is healthy enough for a worker to join")
+    );
     // A join of a member would be fine with one voter of five silent; a worker waits.
     let world = World::of(VERSION, 5, Faults::none());
     world.simulation.incident(Incident::Crash(world.simulation.voter(5)));

@@ -67,22 +67,11 @@ struct Writer {
 impl Herald {
     /// Starts for a run. `resumed`: an earlier runner of this run may have left its entry.
     pub(super) fn start(api: Arc<Api>, names: Names, node: &str, run: &str, resumed: bool, notices: Notices) -> Self {
-        let inbox = Inbox {
-            notes: VecDeque::new(),
-            story: Story::new(run, clock::now()),
-            news: false,
-            written: resumed,
-            end: None,
-        };
+        let inbox =
+            Inbox { notes: VecDeque::new(), story: Story::new(run, clock::now()), news: false, written: resumed, end: None };
         let shared = Arc::new(Shared { inbox: Mutex::new(inbox), changed: Notify::new(), node: node.to_owned() });
-        let writer = Writer {
-            shared: Arc::clone(&shared),
-            api,
-            names,
-            notices,
-            events_refused: false,
-            progress_refused: false,
-        };
+        let writer =
+            Writer { shared: Arc::clone(&shared), api, names, notices, events_refused: false, progress_refused: false };
         let task = Mutex::new(Some(tokio::spawn(writer.run())));
         Self { shared, task }
     }

@@ -44,7 +44,9 @@ async fn one_after_the_other_and_nothing_is_left() {
     // It is renewed, so that a minute later it is still not free.
     for _ in 0..30 {
         sleep(Duration::from_secs(2)).await;
-        assert!(matches!(b.try_acquire().await, Ok(Tried::Held(q)) if (q.run.as_str(), q.node.as_str()) == ("a", "node-of-a")));
+        assert!(
+            matches!(b.try_acquire().await, Ok(Tried::Held(q)) if (q.run.as_str(), q.node.as_str()) == ("a", "node-of-a"))
+        );
     }
     a.release().await.unwrap();
     assert_eq!(scene.store.lease(), None, "it was not there before");

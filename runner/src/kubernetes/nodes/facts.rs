@@ -67,9 +67,9 @@ pub(super) fn cordoned(node: &Node) -> Option<String> {
     let mut since = taint.and_then(|t| t.time_added.as_ref()).map(|at| ours(at.0));
     let owners = node.metadata.managed_fields.iter().flatten();
     // Whoever owns the field has set it: `kubectl-cordon`, a drain controller, an autoscaler.
-    let owner = owners.filter(|entry| entry.subresource.as_deref().is_none_or(str::is_empty)).find(|entry| {
-        entry.fields_v1.as_ref().is_some_and(|fields| fields.0["f:spec"].get("f:unschedulable").is_some())
-    });
+    let owner = owners
+        .filter(|entry| entry.subresource.as_deref().is_none_or(str::is_empty))
+        .find(|entry| entry.fields_v1.as_ref().is_some_and(|fields| fields.0["f:spec"].get("f:unschedulable").is_some()));
     since = since.or_else(|| owner.and_then(|o| o.time.as_ref()).map(|at| ours(at.0)));
     let by = owner.and_then(|o| o.manager.as_deref()).map(|m| format!(" by {}", one_line(m, SHOWN)));
     let since = since.map(|at| format!(" since {at:.0}"));

@@ -123,7 +123,9 @@ fn skew(seen: &Seen<'_>, findings: &mut Vec<Finding>) {
                 let remedy = "no kubelet may be newer than any API server: upgrade the control plane first";
                 findings.push(finding(severity, "kubelet-too-new", what, remedy));
             } else if minor.0 == api.0 && api.1 - minor.1 > OLDEST_KUBELET {
-                let what = format!("the kubelet of {name} ({kubelet}) is more than {OLDEST_KUBELET} minors older than the API server ({text})");
+                let what = format!(
+                    "the kubelet of {name} ({kubelet}) is more than {OLDEST_KUBELET} minors older than the API server ({text})"
+                );
                 findings.push(finding(Severity::Warning, "kubelet-too-old", what, "upgrade it"));
             }
         }
@@ -132,7 +134,10 @@ fn skew(seen: &Seen<'_>, findings: &mut Vec<Finding>) {
     if let (Some(oldest), Some(newest)) = (oldest, newest)
         && (oldest.2.0 != newest.2.0 || newest.2.1 - oldest.2.1 > 1)
     {
-        let text = format!("control-plane nodes are more than one minor apart: {} has {}, {} has {}", oldest.0, oldest.1, newest.0, newest.1);
+        let text = format!(
+            "control-plane nodes are more than one minor apart: {} has {}, {} has {}",
+            oldest.0, oldest.1, newest.0, newest.1
+        );
         let remedy = "finish the upgrade under way before the control plane grows";
         findings.push(finding(Severity::Warning, "control-plane-skew", text, remedy));
     }
@@ -259,7 +264,9 @@ mod tests {
         Warning voter-without-node [4]: the etcd voter left runs on no control-plane node that Kubernetes knows
         ");
         assert!(said(&[], &voters, "v1.33.4").starts_with("Warning no-control-plane-node"));
-        assert!(said(&[node("x", |n| n["status"] = json!({}))], &voters, "v1.33.4").contains("it has never said that it is"));
+        assert!(
+            said(&[node("x", |n| n["status"] = json!({}))], &voters, "v1.33.4").contains("it has never said that it is")
+        );
     }
 
     #[test]

@@ -78,10 +78,14 @@ impl Platform for Nodes {
                 severity: Severity::Warning,
                 code: "node-not-registered".to_owned(),
                 message: format!("Kubernetes knows no node {name} yet: it is not marked as a control-plane node"),
-                remedy: Some("once its kubelet runs: kubeadm init phase mark-control-plane, or kubectl label and taint".to_owned()),
+                remedy: Some(
+                    "once its kubelet runs: kubeadm init phase mark-control-plane, or kubectl label and taint".to_owned(),
+                ),
                 member: None,
             }],
-            Err(error) => vec![self.trouble(Severity::Warning, "the node could not be marked as a control-plane node", &error)],
+            Err(error) => {
+                vec![self.trouble(Severity::Warning, "the node could not be marked as a control-plane node", &error)]
+            }
         }
     }
 }
