@@ -128,7 +128,11 @@ async fn etcd_is_not_found_without_pods_and_the_hint_says_what_helps() {
     let scene = Scene::set(1).await;
     scene.api.take("pods", "kube-system", "etcd-m1");
     let ended = scene.join(&scene.api.kubeconfig).finish(SOON).await.expect_code(13);
-    assert!(ended.stderr.contains("Kubernetes knows no etcd pod") && ended.stderr.contains("give --endpoints"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("Kubernetes knows no etcd pod") && ended.stderr.contains("give --endpoints"),
+        "{}",
+        ended.stderr
+    );
     scene.stage.assert_baseline().await;
 }
 
@@ -185,7 +189,10 @@ async fn a_run_that_was_killed_is_seen_until_it_is_rolled_back_and_that_needs_no
     run.kill();
     let entry = scene.entry().expect("others see that a join is under way");
     assert_eq!((entry["operation"].as_str(), entry["conditions"][0]["status"].as_str()), (Some("join"), Some("True")));
-    assert_eq!(scene.lease().expect("and whose")["spec"]["holderIdentity"], format!("new_{}", entry["run"].as_str().expect("a run")));
+    assert_eq!(
+        scene.lease().expect("and whose")["spec"]["holderIdentity"],
+        format!("new_{}", entry["run"].as_str().expect("a run"))
+    );
     scene.api.stop().await;
     let ended = scene.stage.node.rollback().finish(SOON).await.expect_code(0);
     assert_eq!(codes(&ended), ["kubernetes-unreachable"], "{}", ended.stdout);
