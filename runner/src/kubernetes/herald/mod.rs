@@ -30,10 +30,14 @@ const BETWEEN: Duration = Duration::from_millis(300);
 /// How soon an API that failed is asked again.
 const AGAIN: Duration = Duration::from_secs(5);
 
+/// What it means that the API did not answer at the end.
+const NOT_TOLD: &str = "Kubernetes was not told how the run ended";
+
 /// What tells Kubernetes. Takes a run's events, and drops nothing but what is out of date.
 pub(super) struct Herald {
     shared: Arc<Shared>,
     task: Mutex<Option<JoinHandle<()>>>,
+    notices: Notices,
 }
 
 struct Shared {
@@ -70,10 +74,16 @@ impl Herald {
         let inbox =
             Inbox { notes: VecDeque::new(), story: Story::new(run, clock::now()), news: false, written: resumed, end: None };
         let shared = Arc::new(Shared { inbox: Mutex::new(inbox), changed: Notify::new(), node: node.to_owned() });
-        let writer =
-            Writer { shared: Arc::clone(&shared), api, names, notices, events_refused: false, progress_refused: false };
+        let writer = Writer {
+            shared: Arc::clone(&shared),
+            api,
+            names,
+            notices: notices.clone(),
+            events_refused: false,
+            progress_refused: false,
+        };
         let task = Mutex::new(Some(tokio::spawn(writer.run())));
-        Self { shared, task }
+        Self { shared, task, notices }
     }
 
     /// Writes what is left, for no longer than `patience`. `unfinished`: the node's entry stays, and says how the run was left.
@@ -84,6 +94,8 @@ impl Herald {
         let Some(mut task) = task else { return };
         if timeout(patience, &mut task).await.is_err() {
             task.abort();
+            let reason = format!("no answer within {}", humantime::format_duration(patience));
+            self.notices.trouble(NOT_TOLD, &ApiError::Unreachable { reason });
         }
     }
 }
@@ -131,55 +143,57 @@ impl Writer {
     async fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         while !shared.ending() {
-            let written = self.write().await;
-            match written {
-                Ok(true) => shared.pause(BETWEEN).await,
-                Ok(false) => shared.changed.notified().await,
+            // Events first: they are few, and those of a run that is killed must not be lost.
+            let told = self.write_notes().await;
+            match (told, self.write_progress().await) {
+                (Ok(()), Ok(true)) => shared.pause(BETWEEN).await,
+                (Ok(()), Ok(false)) => shared.changed.notified().await,
                 // Whether it matters is seen at the end.
-                Err(_) => shared.pause(AGAIN).await,
+                _ => shared.pause(AGAIN).await,
             }
         }
         self.api.try_anew();
-        loop {
-            match self.write().await {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => return self.notices.trouble("Kubernetes was not told how the run ended", &error),
-            }
+        // The entry first: others go by it.
+        let shown = self.write_progress().await.map(drop);
+        let told = self.write_notes().await;
+        if let Err(error) = shown.and(told) {
+            self.notices.trouble(NOT_TOLD, &error);
         }
     }
 
-    /// Writes one thing; false where there is nothing to write.
-    async fn write(&mut self) -> Result<bool, ApiError> {
-        if let Some(value) = self.next_entry() {
-            let written = self.write_entry(value.as_deref()).await;
-            let refused = self.judge(&written, "the progress of the join is not shown in Kubernetes");
-            self.progress_refused |= refused;
-            let mut inbox = self.shared.lock();
-            match &written {
-                // Gone for good: the end is written once.
-                Ok(()) if value.is_none() => inbox.written = false,
-                Ok(()) => {}
-                // To be written again, unless something newer is by then.
-                Err(_) => inbox.news = true,
+    /// Writes the entry, or removes it; false where it is as it should be.
+    async fn write_progress(&mut self) -> Result<bool, ApiError> {
+        let Some(value) = self.next_entry() else { return Ok(false) };
+        let written = self.write_entry(value.as_deref()).await;
+        if self.judge(&written, "the progress of the join is not shown in Kubernetes") {
+            self.progress_refused = true;
+            return Ok(false);
+        }
+        if written.is_err() {
+            // To be written again, unless something newer is by then.
+            self.shared.lock().news = true;
+        }
+        written.map(|()| true)
+    }
+
+    /// Writes the Events that wait.
+    async fn write_notes(&mut self) -> Result<(), ApiError> {
+        while !self.events_refused {
+            let note = self.shared.lock().notes.pop_front();
+            let Some(note) = note else { break };
+            let written = match self.api.create(Some(notes::NAMESPACE), &note).await {
+                // An earlier try has arrived after all.
+                Ok(_) | Err(ApiError::Conflict { .. }) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if self.judge(&written, "there are no Events of the join in Kubernetes") {
+                self.events_refused = true;
+            } else if written.is_err() {
+                self.shared.lock().notes.push_front(note);
+                return written;
             }
-            drop(inbox);
-            return if refused { Ok(true) } else { written.map(|()| true) };
         }
-        let note = self.shared.lock().notes.pop_front();
-        let Some(note) = note.filter(|_| !self.events_refused) else { return Ok(false) };
-        let written = match self.api.create(Some(notes::NAMESPACE), &note).await {
-            // An earlier try has arrived after all.
-            Ok(_) | Err(ApiError::Conflict { .. }) => Ok(()),
-            Err(error) => Err(error),
-        };
-        if self.judge(&written, "there are no Events of the join in Kubernetes") {
-            self.events_refused = true;
-        } else if written.is_err() {
-            self.shared.lock().notes.push_front(note);
-            return written.map(|()| true);
-        }
-        Ok(true)
+        Ok(())
     }
 
     /// The entry to write now; none inside where it is to be removed.
