@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use runner_harness::{
     EtcdBinary, Finished, Kubelet, KubeletOptions, Node, RealCluster, RealMember, SOON, Scratch, Spawned, Stage, Tls,
-    eventually, etcd_versions, every_minor, newest, processes_of,
+    etcd_versions, eventually, every_minor, newest, processes_of,
 };
 use rustix::process::Signal;
 
@@ -239,7 +239,10 @@ async fn answers_of_a_learner(etcd: &EtcdBinary) -> (RealCluster, RealMember) {
     list.push((learner.name.clone(), learner.peer_url.clone()));
     learner.bootstrap(&list, "existing");
     learner.start();
-    eventually("the learner's health", SOON, async || ask(&learner, "/health").await.filter(|s| *s == 200).ok_or("no answer")).await;
+    eventually("the learner's health", SOON, async || {
+        ask(&learner, "/health").await.filter(|s| *s == 200).ok_or("no answer")
+    })
+    .await;
     (cluster, learner)
 }
 
@@ -265,15 +268,23 @@ async fn a_learner_answers_what_the_startup_probe_asks() {
         let refuses = minor >= 6 || (minor == 5 && patch >= 19);
         let version = &etcd.version;
         assert_eq!(ask(&learner, "/livez").await, Some(if modern { 200 } else { 404 }), "{version}");
-        let ready = if !modern { 404 } else if refuses { 503 } else { 200 };
+        let ready = if !modern {
+            404
+        } else if refuses {
+            503
+        } else {
+            200
+        };
         assert_eq!(ask(&learner, "/readyz").await, Some(ready), "{version}");
         let serializable = "/health?exclude=NOSPACE&serializable=true";
         assert_eq!(ask(&learner, serializable).await, Some(200), "{version}");
         // Without a leader the serializable questions still pass; 3.4 knows none.
         cluster.pause(0);
-        eventually("the learner to miss its leader", SOON, async || match ask(&learner, "/health?serializable=false").await {
-            Some(200) | None => Err("not yet"),
-            Some(_) => Ok(()),
+        eventually("the learner to miss its leader", SOON, async || {
+            match ask(&learner, "/health?serializable=false").await {
+                Some(200) | None => Err("not yet"),
+                Some(_) => Ok(()),
+            }
         })
         .await;
         assert_eq!(ask(&learner, serializable).await, Some(if minor == 4 { 503 } else { 200 }), "{version}");

@@ -102,7 +102,8 @@ async fn a_unit_that_is_not_ours_is_refused_and_stays() {
 async fn a_machine_without_systemd_is_told_before_anything_is_changed() {
     let (stage, systemd) = stage(&newest()).await;
     systemd.break_down();
-    let refused = Spawned::start(launching(&systemd, stage.node.join_for_people(&stage.cluster.endpoints()))).finish(SOON).await;
+    let refused =
+        Spawned::start(launching(&systemd, stage.node.join_for_people(&stage.cluster.endpoints()))).finish(SOON).await;
     assert_ne!(refused.code(), Some(0));
     assert!(refused.stderr.contains("Failed to connect to bus"), "{}", refused.stderr);
     assert!(refused.stderr.contains("is this node run by systemd"), "{}", refused.stderr);
@@ -116,7 +117,8 @@ async fn systemd_takes_the_unit() {
     done(launching(&systemd, stage.command()), 0).await;
     let unit = systemd.units.join("etcd.service");
     let verified = Command::new("systemd-analyze").args(["verify", "--man=no", "--recursive-errors=no"]).arg(&unit).output();
-    let verified = verified.unwrap_or_else(|e| panic!("systemd-analyze does not run ({e}): install systemd (apt install systemd)"));
+    let verified =
+        verified.unwrap_or_else(|e| panic!("systemd-analyze does not run ({e}): install systemd (apt install systemd)"));
     let said = String::from_utf8_lossy(&verified.stderr);
     // Only what it says about our file: the machine's own units are as they are.
     let ours: Vec<_> = said.lines().filter(|line| line.contains("etcd.service")).collect();

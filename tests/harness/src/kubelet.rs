@@ -138,7 +138,8 @@ fn watch(mut options: KubeletOptions, shared: &Shared) {
             continue;
         }
         let found = manifests(&options.manifests);
-        let gone: Vec<_> = pods.iter().filter(|(path, pod)| found.get(*path) != Some(&pod.spec.text)).map(|(p, _)| p.clone()).collect();
+        let gone: Vec<_> =
+            pods.iter().filter(|(path, pod)| found.get(*path) != Some(&pod.spec.text)).map(|(p, _)| p.clone()).collect();
         for path in gone {
             if let Some(mut pod) = pods.remove(&path) {
                 pod.end();

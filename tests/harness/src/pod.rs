@@ -183,7 +183,8 @@ impl PodRun {
         let now = Instant::now();
         self.child = Some(child);
         self.starts += 1;
-        (self.since, self.started, self.ready, self.failures) = (now, self.spec.container.startup_probe.is_none(), false, [0; 3]);
+        (self.since, self.started, self.ready, self.failures) =
+            (now, self.spec.container.startup_probe.is_none(), false, [0; 3]);
         self.next_probe = [now; 3];
     }
 
