@@ -4,11 +4,22 @@
 //! strongest: built in, then a profile, then a kubeadm document; a policy and the command line come last, where they are used.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::bad_input;
+use super::kubeadm_args::FromKubeadm;
 use super::launcher_args::LauncherKind;
+use crate::cluster::etcd::LOCK_PREFIX;
+use crate::config::profile::ProfileFile;
+use crate::distribution::Distribution;
+use crate::kubernetes::Names;
+use crate::launch::{KUBELET_CONFIG, UNIT_DIR};
 use crate::pipeline::{Failure, Gate, OnApprovalTimeout, StaleLearner, Timeouts};
+use crate::pki::Layout;
+
+mod profile;
+mod values;
 
 /// The defaults in force.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +38,20 @@ pub(super) struct Defaults {
     pub(super) metrics_url: String,
     /// Who starts the member.
     pub(super) launcher: LauncherKind,
+    /// Where the kubelet looks for static pods; none for what its configuration says.
+    pub(super) manifests_dir: Option<PathBuf>,
+    /// The kubelet's configuration.
+    pub(super) kubelet_config: PathBuf,
+    /// The systemd unit, without `.service`.
+    pub(super) unit_name: String,
+    /// Where the systemd unit is written.
+    pub(super) unit_dir: PathBuf,
+    /// What the lock's keys in etcd begin with.
+    pub(super) lock_prefix: String,
+    /// What runner's objects in Kubernetes are called.
+    pub(super) kubernetes: Names,
+    /// What the files below the pki folder are called.
+    pub(super) pki_layout: Layout,
     /// Where runs keep their journal; none for what goes with the user.
     pub(super) state_dir: Option<PathBuf>,
     /// Where accepted plugins are kept; none for what goes with the user.
@@ -45,6 +70,12 @@ pub(super) struct Defaults {
     pub(super) stale_learner: StaleLearner,
     /// What becomes of a learner that is not approved in time.
     pub(super) on_approval_timeout: OnApprovalTimeout,
+    /// What a kubeadm document says of this node.
+    pub(super) node: FromKubeadm,
+    /// The program, and what is built into it.
+    pub(super) distribution: Distribution,
+    /// The profile in force, which is in the values above already.
+    pub(super) profile: Option<Arc<ProfileFile>>,
 }
 
 impl Defaults {
@@ -58,6 +89,13 @@ impl Defaults {
             client_port: 2379,
             metrics_url: "http://127.0.0.1:2381".to_owned(),
             launcher: LauncherKind::Process,
+            manifests_dir: None,
+            kubelet_config: PathBuf::from(KUBELET_CONFIG),
+            unit_name: "etcd".to_owned(),
+            unit_dir: PathBuf::from(UNIT_DIR),
+            lock_prefix: LOCK_PREFIX.to_owned(),
+            kubernetes: Names::default(),
+            pki_layout: Layout::kubeadm(),
             state_dir: None,
             plugin_store: None,
             cache_dir: None,
@@ -67,6 +105,9 @@ impl Defaults {
             start_elsewhere: Duration::from_secs(30 * 60),
             stale_learner: StaleLearner::Wait,
             on_approval_timeout: OnApprovalTimeout::Undo,
+            node: FromKubeadm::default(),
+            distribution: Distribution::runner(),
+            profile: None,
         }
     }
 

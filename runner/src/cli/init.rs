@@ -4,17 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cluster_args::{TrustArgs, pki_failure};
-use super::launcher_args::{LauncherArgs, LauncherKind};
+use super::kubeadm_args::KubeadmArgs;
+use super::launcher_args::LauncherArgs;
 use super::member_args::MemberArgs;
 use super::state_dir::StateArgs;
 use super::{Ended, Frame, Output, bad_input, signals};
 use crate::cluster::{Cluster, ClusterError};
+use crate::config::kubeadm::NodeKind;
 use crate::pipeline::{DataDir, Failure, Interrupt, Launcher, MemberSpec, Outcome, Running};
 use crate::report::human;
 
 /// Arguments of `runner init`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    #[command(flatten)]
+    kubeadm: KubeadmArgs,
     #[command(flatten)]
     member: MemberArgs,
     #[command(flatten)]
@@ -30,20 +34,21 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let say = |text: &str| frame.printer.say(text);
-    if args.launcher.kind(&frame.defaults) == LauncherKind::External {
+    if args.launcher.external(&frame.defaults) {
         return Err(
             bad_input("the first member of a cluster has nobody to wait for it").hint("leave --launcher external away")
         );
     }
-    let planned = args.member.planned(&frame.defaults, args.trust.insecure)?;
+    let defaults = args.kubeadm.on_top_of(&frame.defaults, NodeKind::Init, None, frame).await?;
+    let planned = args.member.planned(&defaults, args.trust.insecure)?;
     if args.trust.insecure {
         frame
             .printer
             .print_warning("--insecure: no TLS; everybody on the network can read and write everything in this cluster");
     }
-    let state = args.state.member(&frame.defaults, &planned.name)?;
-    let pki = (!args.trust.insecure).then(|| args.trust.pki(&frame.defaults));
-    let chosen = args.launcher.chosen(&frame.defaults, &args.member, &planned, pki.as_ref(), state.log_file())?;
+    let state = args.state.member(&defaults, &planned.name)?;
+    let pki = (!args.trust.insecure).then(|| args.trust.pki(&defaults));
+    let chosen = args.launcher.chosen(&defaults, &args.member, &planned, pki.as_ref(), state.log_file())?;
     if let Some(pki) = &pki {
         if pki.ensure_ca().map_err(|e| pki_failure(&e))? {
             say(&format!("made a private CA: {}", pki.ca_cert().display()));
@@ -52,7 +57,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
             say(&format!("made {}", made.display()));
         }
     }
-    let cluster = args.trust.trust(&frame.defaults).cluster()?;
+    let cluster = args.trust.trust(&defaults).cluster()?;
     let launcher = chosen.build(|_| {});
     let launcher = launcher.as_ref();
     let before = launcher.data_dir().await?;

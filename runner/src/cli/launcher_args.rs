@@ -7,7 +7,7 @@ use super::cluster_args::absolute;
 use super::defaults::Defaults;
 use super::member_args::{MemberArgs, Planned};
 use super::setup::ChosenLauncher;
-use crate::launch::{MemberConfig, StaticPodConfig, SystemdConfig, listen_client_urls};
+use crate::launch::{StaticPodConfig, SystemdConfig, listen_client_urls};
 use crate::pipeline::Failure;
 use crate::pki::Pki;
 
@@ -52,9 +52,19 @@ pub(super) enum LauncherKind {
 }
 
 impl LauncherArgs {
-    /// Who starts the member.
+    /// Whether somebody else starts the member.
+    pub(super) fn external(&self, defaults: &Defaults) -> bool {
+        self.kind(defaults) == LauncherKind::External
+    }
+
+    /// Who starts it.
     pub(super) fn kind(&self, defaults: &Defaults) -> LauncherKind {
         self.launcher.unwrap_or(defaults.launcher)
+    }
+
+    /// Whether the command line names an image.
+    pub(super) fn image_given(&self) -> bool {
+        self.image.is_some()
     }
 
     /// The launcher and all that it needs; refuses options that are for another one.
@@ -70,10 +80,8 @@ impl LauncherArgs {
         self.refuse_strangers(kind)?;
         match kind {
             LauncherKind::Process => Ok(ChosenLauncher::Process(member.process(defaults, planned, pki, log_file)?)),
-            LauncherKind::StaticPod => Ok(ChosenLauncher::StaticPod(self.static_pod(member.config(defaults, planned, pki)))),
-            LauncherKind::Systemd => {
-                Ok(ChosenLauncher::Systemd(self.systemd(member.program(defaults)?, member.config(defaults, planned, pki))))
-            }
+            LauncherKind::StaticPod => Ok(ChosenLauncher::StaticPod(self.static_pod(defaults, member, planned, pki))),
+            LauncherKind::Systemd => Ok(ChosenLauncher::Systemd(self.systemd(defaults, member, planned, pki)?)),
             LauncherKind::External => {
                 let external = member.external(defaults, pki)?;
                 Ok(ChosenLauncher::External(crate::launch::ExternalConfig {
@@ -84,30 +92,36 @@ impl LauncherArgs {
         }
     }
 
-    fn static_pod(&self, mut member: MemberConfig) -> StaticPodConfig {
+    fn static_pod(&self, defaults: &Defaults, member: &MemberArgs, planned: &Planned, pki: Option<&Pki>) -> StaticPodConfig {
         let usual = StaticPodConfig::default();
+        let mut member = member.config(defaults, planned, pki);
         member.listen_client_urls = member.listen_client_urls.map(|urls| listen_client_urls(&urls));
         StaticPodConfig {
-            image: self.image.clone().unwrap_or_default(),
+            image: self.image.clone().or_else(|| defaults.node.image.clone()).unwrap_or_else(|| defaults.image.clone()),
             etcd_version: self.etcd_version.clone(),
-            manifests_dir: self.manifests_dir.clone().map(absolute),
-            kubelet_config: self.kubelet_config.clone().map_or(usual.kubelet_config, absolute),
-            startup_timeout: usual.startup_timeout,
+            manifests_dir: self.manifests_dir.clone().map(absolute).or_else(|| defaults.manifests_dir.clone()),
+            kubelet_config: self.kubelet_config.clone().map_or_else(|| defaults.kubelet_config.clone(), absolute),
+            startup_timeout: defaults.node.startup_timeout.unwrap_or(usual.startup_timeout),
             member,
         }
     }
 
-    fn systemd(&self, etcd: PathBuf, member: MemberConfig) -> SystemdConfig {
-        let usual = SystemdConfig::default();
-        SystemdConfig {
-            etcd,
-            unit: self.unit_name.clone().unwrap_or(usual.unit),
-            unit_dir: self.unit_dir.clone().map_or(usual.unit_dir, absolute),
-            member,
-        }
+    fn systemd(
+        &self,
+        defaults: &Defaults,
+        member: &MemberArgs,
+        planned: &Planned,
+        pki: Option<&Pki>,
+    ) -> Result<SystemdConfig, Failure> {
+        Ok(SystemdConfig {
+            etcd: member.program(defaults)?,
+            unit: self.unit_name.clone().unwrap_or_else(|| defaults.unit_name.clone()),
+            unit_dir: self.unit_dir.clone().map_or_else(|| defaults.unit_dir.clone(), absolute),
+            member: member.config(defaults, planned, pki),
+        })
     }
 
-    fn refuse_strangers(&self, launcher: LauncherKind) -> Result<(), Failure> {
+    fn refuse_strangers(&self, kind: LauncherKind) -> Result<(), Failure> {
         use LauncherKind::{External, StaticPod, Systemd};
         let rules: [(&str, bool, &[LauncherKind]); 6] = [
             ("--image", self.image.is_some(), &[StaticPod]),
@@ -117,7 +131,7 @@ impl LauncherArgs {
             ("--unit-name", self.unit_name.is_some(), &[Systemd]),
             ("--unit-dir", self.unit_dir.is_some(), &[Systemd]),
         ];
-        match rules.iter().find(|(_, given, of)| *given && !of.contains(&launcher)) {
+        match rules.iter().find(|(_, given, of)| *given && !of.contains(&kind)) {
             None => Ok(()),
             Some((flag, _, of)) => {
                 let names: Vec<_> = of.iter().map(|kind| format!("--launcher {}", kind.name())).collect();
@@ -129,7 +143,7 @@ impl LauncherArgs {
 }
 
 impl LauncherKind {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Process => "process",
             Self::StaticPod => "static-pod",

@@ -4,8 +4,9 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use super::defaults::Defaults;
-use crate::config::policy::{self, Span};
-use crate::pipeline::{Gate, OnApprovalTimeout, StaleLearner, Timeouts};
+use super::mandatory;
+use crate::config::policy::{self, PolicyFile, Span};
+use crate::pipeline::{Failure, Gate, OnApprovalTimeout, StaleLearner, Timeouts};
 
 /// How patient the run is.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -61,6 +62,11 @@ struct Merge<'a> {
 }
 
 impl LimitArgs {
+    /// Refuses a gate that is looser than the floors of the profile in force.
+    pub(super) fn check_floors(&self, defaults: &Defaults, policy: Option<&PolicyFile>) -> Result<(), Failure> {
+        mandatory::check_floors(defaults, (self.max_lag, self.stability), policy)
+    }
+
     /// Merges with what the policy says. A flag that says otherwise than the policy wins, and is noted in `overrides`: whoever
     /// reads the run's report sees that it was not judged by the policy alone. `external` is whether somebody else starts the member.
     pub(super) fn rules(

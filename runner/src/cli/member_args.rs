@@ -18,7 +18,7 @@ pub(super) struct MemberArgs {
     #[arg(long)]
     pub(super) name: Option<String>,
     /// The address at which the other members and clients reach this node
-    #[arg(long, value_name = "IP", required_unless_present_all = ["peer_url", "client_url"])]
+    #[arg(long, value_name = "IP")]
     advertise_address: Option<IpAddr>,
     /// The peer port, with --advertise-address [default: 2380]
     #[arg(long, value_name = "PORT")]
@@ -53,14 +53,16 @@ pub(super) struct Planned {
     pub(super) name: String,
     pub(super) peer_urls: Vec<String>,
     pub(super) client_urls: Vec<String>,
+    /// Further names for the server's and for the peer's certificate.
+    sans: (Vec<String>, Vec<String>),
 }
 
 impl MemberArgs {
-    /// The name and URLs, checked before anything else happens.
-    pub(super) fn planned(&self, defaults: &Defaults, insecure: bool) -> Result<Planned, Failure> {
+    /// The name, checked.
+    pub(super) fn name(&self, defaults: &Defaults) -> Result<String, Failure> {
         let name = match &self.name {
             Some(name) => name.clone(),
-            None => hostname()?,
+            None => defaults.node.name.clone().map_or_else(hostname, Ok)?,
         };
         // etcd separates the entries of --initial-cluster by commas, and name from URL by the first `=`; the name is also the name
         // of a folder for the run's journal.
@@ -69,12 +71,22 @@ impl MemberArgs {
             return Err(bad_input(format!("--name: {name:?} cannot be a member's name"))
                 .hint("use letters, digits, `-`, `_` and `.`, not beginning with a `.`"));
         }
+        Ok(name)
+    }
+
+    /// The name and URLs, checked before anything else happens.
+    pub(super) fn planned(&self, defaults: &Defaults, insecure: bool) -> Result<Planned, Failure> {
+        let name = self.name(defaults)?;
+        let address = self.advertise_address.or(defaults.node.advertise_address);
         let urls = |given: &[String], port: u16, flag: &str| -> Result<Vec<String>, Failure> {
             let scheme = if insecure { "http" } else { "https" };
-            let urls = match (given.is_empty(), self.advertise_address) {
+            let urls = match (given.is_empty(), address) {
                 (true, Some(IpAddr::V6(ip))) => vec![format!("{scheme}://[{ip}]:{port}")],
                 (true, Some(ip)) => vec![format!("{scheme}://{ip}:{port}")],
-                (true, None) => return Err(bad_input(format!("{flag} or --advertise-address is needed"))),
+                (true, None) => {
+                    return Err(bad_input(format!("{flag} or --advertise-address is needed"))
+                        .hint("or --config with a document of kubeadm's that has the address"));
+                }
                 (false, _) => given.iter().map(|u| u.trim_end_matches('/').to_owned()).collect(),
             };
             urls.iter().try_for_each(|url| check_url(url, flag, insecure))?;
@@ -88,7 +100,8 @@ impl MemberArgs {
         if let Some(both) = peer_urls.iter().find(|u| client_urls.contains(u)) {
             return Err(bad_input(format!("{both} cannot serve both peers and clients")).hint("give two different ports"));
         }
-        Ok(Planned { name, peer_urls, client_urls })
+        let sans = (defaults.node.server_sans.clone(), defaults.node.peer_sans.clone());
+        Ok(Planned { name, peer_urls, client_urls, sans })
     }
 
     /// The process to start on this node.
@@ -116,7 +129,8 @@ impl MemberArgs {
             listen_client_urls: Some(planned.client_urls.iter().map(|url| listen(url)).collect()),
             metrics_url: Some(self.metrics_url(defaults)),
             tls: pki.map(member_tls),
-            extra_args: self.etcd_arg.clone(),
+            extra_args: defaults.node.etcd_args(&self.etcd_arg),
+            env: defaults.node.etcd_env.clone(),
             ..MemberConfig::default()
         }
     }
@@ -149,10 +163,16 @@ impl MemberArgs {
 }
 
 impl Planned {
+    /// For a look at the cluster alone: no member of this name is to join.
+    pub(super) fn nobody(name: String) -> Self {
+        Self { name, peer_urls: Vec::new(), client_urls: Vec::new(), sans: (Vec::new(), Vec::new()) }
+    }
+
     /// Whom this node's certificates must name.
     pub(super) fn node_names(&self) -> NodeNames {
         let hosts: Vec<&str> = self.peer_urls.iter().chain(&self.client_urls).map(|u| host(u)).collect();
-        let mut names = NodeNames { name: self.name.clone(), ips: Vec::new(), dns: Vec::new() };
+        let (server, peer) = self.sans.clone();
+        let mut names = NodeNames { name: self.name.clone(), server, peer, ..NodeNames::default() };
         for host in hosts {
             match host.parse::<IpAddr>() {
                 Ok(ip) if !names.ips.contains(&ip) => names.ips.push(ip),
@@ -174,7 +194,7 @@ fn listen(url: &str) -> String {
 
 fn member_tls(pki: &Pki) -> MemberTls {
     let ((server_cert, server_key), (peer_cert, peer_key)) = (pki.server(), pki.peer());
-    MemberTls { ca: pki.ca_cert(), peer_cert, peer_key, server_cert, server_key }
+    MemberTls { ca: pki.ca_cert(), peer_ca: pki.peer_ca_cert(), peer_cert, peer_key, server_cert, server_key }
 }
 
 fn hostname() -> Result<String, Failure> {

@@ -1,14 +1,17 @@
 //! The command line: one file per subcommand, each turns arguments into objects, runs them and prints the result.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use self::defaults::Defaults;
+use crate::distribution::Distribution;
 use crate::pipeline::{Conclusion, Failure, Outcome};
 use crate::report::{ColorChoice, Printer};
 
+mod certificates;
 mod check;
 mod cluster_args;
 mod defaults;
@@ -16,8 +19,12 @@ mod demo;
 mod execution;
 mod init;
 mod join;
+mod kubeadm_args;
+mod kubeadm_join;
+mod kubernetes_args;
 mod launcher_args;
 mod limit_args;
+mod mandatory;
 mod member_args;
 mod output;
 mod plugin;
@@ -36,11 +43,14 @@ mod plugin_update;
 mod plugin_verify;
 mod policy;
 mod policy_args;
+mod profile;
+mod rbac;
 mod resume;
 mod setup;
 mod signals;
 mod state_dir;
 mod status;
+mod vendor;
 
 /// Joins a node's etcd member to a cluster, the safe way.
 ///
@@ -56,6 +66,10 @@ pub struct Cli {
 
     #[command(flatten)]
     global: Global,
+
+    /// The distribution's profile, a TOML file [default: /etc/runner/profile.toml, where it is there]
+    #[arg(long, value_name = "FILE", env = "RUNNER_PROFILE", global = true)]
+    profile: Option<PathBuf>,
 }
 
 /// Options of every subcommand.
@@ -88,6 +102,8 @@ enum Command {
     Init(Box<init::Args>),
     /// Join this node's member to a cluster: learner, start, sync, promote, verify
     Join(Box<join::Args>),
+    /// Join this node to a kubeadm cluster's control plane: `kubeadm join` with etcd's member joined by runner
+    KubeadmJoin(Box<kubeadm_join::Args>),
     /// Say whether a join would be accepted now; changes nothing
     Check(Box<check::Args>),
     /// Show the cluster's members and this node's unfinished runs
@@ -98,12 +114,17 @@ enum Command {
     Rollback(resume::Args),
     /// Watch a whole join on this machine: a small cluster, three plugins, a client that writes all the time
     Demo(demo::Args),
+    /// Print the rights that runner needs of the Kubernetes API, as manifests for kubectl apply
+    Rbac(rbac::Args),
     /// Look at plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
     /// Check a policy file, or print the format's JSON Schema; needs no cluster
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Show the distribution's profile that is in force, or check one
+    #[command(subcommand)]
+    Profile(profile::Command),
 }
 
 const EXIT_STATUS: &str = "\
@@ -135,13 +156,38 @@ type Ended = Result<Outcome, Failure>;
 ///
 /// Errors are printed here, once, to stderr: `error: …` and a line for each hint.
 pub fn main() -> ExitCode {
-    let matches = Cli::command().get_matches();
+    run(Distribution::runner())
+}
+
+/// [`main`] of a vendor's program.
+pub(crate) fn run(distribution: Distribution) -> ExitCode {
+    let name = distribution.name();
+    let mut command = Cli::command().name(name).bin_name(name).version(distribution.version());
+    let matches = command.get_matches_mut();
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
     let printer = Printer::detect(cli.global.color);
     trace(cli.global.verbose);
+    let failed = |failure: &Failure| {
+        // Hints name commands as runner's; a vendor's program answers to its own name.
+        let own = |text: &str| text.replace("`runner ", &format!("`{name} "));
+        let hints: Vec<String> = failure.hints.iter().map(|hint| own(hint)).collect();
+        printer.print_error(&own(&failure.message), &hints);
+        ExitCode::from(failure.outcome.exit_status())
+    };
+    let defaults = vendor::defaults(&distribution, cli.profile).and_then(|defaults| {
+        match &defaults.profile {
+            Some(profile) => vendor::refuse_banned(profile, &command, &matches)?,
+            None => {}
+        }
+        Ok(defaults)
+    });
+    let defaults = match defaults {
+        Ok(defaults) => defaults,
+        Err(failure) => return failed(&failure),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -149,16 +195,13 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let frame = Frame { global: cli.global, printer, defaults: Defaults::built_in() };
+    let frame = Frame { global: cli.global, printer, defaults };
     let ended = runtime.block_on(cli.command.run(&frame));
     // Plugins' compilation threads and the like must not hold up the end.
     runtime.shutdown_background();
     match ended {
         Ok(outcome) => ExitCode::from(outcome.exit_status()),
-        Err(failure) => {
-            printer.print_error(&failure.message, &failure.hints);
-            ExitCode::from(failure.outcome.exit_status())
-        }
+        Err(failure) => failed(&failure),
     }
 }
 
@@ -167,13 +210,16 @@ impl Command {
         match self {
             Self::Init(args) => init::run(*args, frame).await,
             Self::Join(args) => join::run(*args, frame).await,
+            Self::KubeadmJoin(args) => kubeadm_join::run(*args, frame).await,
             Self::Check(args) => check::run(*args, frame).await,
             Self::Status(args) => status::run(args, frame).await,
             Self::Resume(args) => resume::resume(args, frame).await,
             Self::Rollback(args) => resume::rollback(args, frame).await,
             Self::Demo(args) => demo::run(args, frame).await,
+            Self::Rbac(args) => rbac::run(args, frame).await,
             Self::Plugin(command) => plugin::run(command, frame).await,
             Self::Policy(command) => policy::run(command, frame).await,
+            Self::Profile(command) => profile::run(command, frame),
         }
     }
 }

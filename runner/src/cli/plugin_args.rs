@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::bad_input;
 use super::cluster_args::absolute;
 use super::defaults::Defaults;
+use super::mandatory::Mandatory;
 use super::plugin_store_args::StoreArgs;
 use super::policy_args::{self, mistaken};
 use crate::config::policy::PolicyFile;
+use crate::distribution::Distribution;
 use crate::grants::Grants;
 use crate::pipeline::{Failure, FailurePolicy, Mode, Waiver};
-use crate::plugins::{self, Limits, PluginConfig, PluginSource};
+use crate::plugins::{self, Embedded, Limits, PluginConfig, PluginSource};
 use crate::supply::{self, Resolved};
 
 /// The plugins.
@@ -59,6 +61,12 @@ pub(super) struct ChosenPlugin {
     pub(super) order: i32,
     #[serde(default)]
     pub(super) waivers: Vec<Waiver>,
+    /// The profile that makes it mandatory; none where nobody does.
+    #[serde(default)]
+    pub(super) mandatory: Option<String>,
+    /// Its name among the plugins that are built into the program; none where it is a file.
+    #[serde(default)]
+    pub(super) embedded: Option<String>,
 }
 
 /// The plugins, and the policy that they come from, where there is one.
@@ -80,9 +88,13 @@ impl PluginArgs {
             return Err(bad_input(text).hint("a join has one policy: put the plugins of both into one file"));
         }
         let policy = policies.first().map(|path| PolicyFile::read(&absolute(path.clone())).map_err(mistaken)).transpose()?;
-        let store = if self.plugins.is_empty() { None } else { self.store.open(defaults)? };
-        let of_policy = policy.as_ref().map(|file| policy_args::plugins(file, store.as_ref())).transpose()?;
-        let mut plugins = of_policy.unwrap_or_default();
+        let idle = self.plugins.is_empty() && defaults.profile.is_none();
+        let store = if idle { None } else { self.store.open(defaults)? };
+        let mut mandatory = Mandatory::of(defaults, store.as_ref())?;
+        let of_policy =
+            policy.as_ref().map(|file| policy_args::plugins(file, store.as_ref(), &mut mandatory)).transpose()?;
+        let mut plugins = mandatory.plugins.clone();
+        plugins.extend(of_policy.unwrap_or_default());
         let ruled = plugins.len();
         let (locked, paths): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| names_locked(path));
         for source in locked {
@@ -91,15 +103,22 @@ impl PluginArgs {
         for path in plugins::find(&paths)? {
             plugins.push(ChosenPlugin::resolved(supply::resolve_file(&absolute(path), store.as_ref())?));
         }
+        mandatory.drop_repeated(&mut plugins);
         refuse_twins(&plugins)?;
         let mut overrides = Vec::new();
-        self.apply(&mut plugins, ruled, &mut overrides)?;
+        self.apply(&mut plugins, ruled, &mandatory, &mut overrides)?;
         plugins.sort_by_key(|plugin| plugin.order);
         Ok(Chosen { plugins, policy, overrides })
     }
 
     /// Puts settings and failure policies of the command line in their places; the first `ruled` plugins are a policy's.
-    fn apply(&self, plugins: &mut [ChosenPlugin], ruled: usize, overrides: &mut Vec<String>) -> Result<(), Failure> {
+    fn apply(
+        &self,
+        plugins: &mut [ChosenPlugin],
+        ruled: usize,
+        mandatory: &Mandatory,
+        overrides: &mut Vec<String>,
+    ) -> Result<(), Failure> {
         let mut settings = by_name(&self.plugin_settings, "--plugin-settings", read_settings)?;
         let mut policies = by_name(&self.plugin_failure, "--plugin-failure", |_, text| match text {
             "fail" => Ok(FailurePolicy::Fail),
@@ -109,12 +128,15 @@ impl PluginArgs {
         for (i, plugin) in plugins.iter_mut().enumerate() {
             let name = &plugin.name;
             if let Some(settings) = settings.remove(name) {
+                mandatory.settings(plugin, &settings)?;
                 if i < ruled && settings != plugin.settings {
-                    overrides.push(format!("--plugin-settings: {name} has other settings than the policy gives it"));
+                    let giver = if plugin.mandatory.is_some() { "profile" } else { "policy" };
+                    overrides.push(format!("--plugin-settings: {name} has other settings than the {giver} gives it"));
                 }
                 plugin.settings = settings;
             }
             if let Some(policy) = policies.remove(name) {
+                Mandatory::failure(plugin, policy)?;
                 if i < ruled && plugin.failure_policy != Some(policy) {
                     let word = if policy == FailurePolicy::Ignore { "ignored" } else { "the end of the join" };
                     overrides.push(format!("--plugin-failure: a failure of {name} is {word}, whatever the policy says"));
@@ -151,6 +173,8 @@ impl ChosenPlugin {
             mode: Mode::Enforce,
             order: 0,
             waivers: Vec::new(),
+            mandatory: None,
+            embedded: None,
         }
     }
 
@@ -163,9 +187,15 @@ impl ChosenPlugin {
         }
     }
 
-    pub(super) fn config(&self) -> PluginConfig {
-        PluginConfig {
+    /// What is loaded. A plugin that was built into the program that began the run must be built into this one.
+    pub(super) fn config(&self, program: &Distribution) -> Result<PluginConfig, Failure> {
+        let embedded = match &self.embedded {
+            None => None,
+            Some(name) => Some(self.inside(name, program)?),
+        };
+        Ok(PluginConfig {
             path: self.path.clone(),
+            embedded,
             name: self.name.clone(),
             settings: self.settings.clone(),
             failure_policy: self.failure_policy,
@@ -174,7 +204,16 @@ impl ChosenPlugin {
             digest: self.digest.clone(),
             mode: self.mode,
             waivers: Arc::from(self.waivers.as_slice()),
-        }
+        })
+    }
+
+    fn inside(&self, name: &str, program: &Distribution) -> Result<Embedded, Failure> {
+        let found = program.own_plugin(name).filter(|embedded| self.digest.as_ref().is_none_or(|d| *d == embedded.digest()));
+        found.ok_or_else(|| {
+            let digest = self.digest.as_deref().unwrap_or_default();
+            bad_input(format!("the plugin {name} of this run ({digest}) is not built into {}", program.title()))
+                .hint("go on with the program that began the run")
+        })
     }
 }
 

@@ -7,6 +7,8 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::cluster_args::absolute;
+use super::defaults::Defaults;
+use super::mandatory::{self, Mandatory};
 use super::plugin_args::ChosenPlugin;
 use super::plugin_store_args::StoreArgs;
 use super::policy_args::{self, mistaken};
@@ -49,6 +51,9 @@ struct CheckedPlugin {
     name: String,
     roles: Vec<String>,
     mode: Mode,
+    /// The profile that makes it mandatory; none where the policy names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mandatory: Option<String>,
     digest: String,
     pinned: bool,
     waivers: usize,
@@ -59,7 +64,7 @@ pub(super) async fn run(command: Command, frame: &Frame) -> Ended {
     let shown = match command {
         Command::Schema => serde_json::to_string_pretty(&schema()).unwrap_or_default(),
         Command::Check { file, store } => {
-            let checked = check(file, store.open(&frame.defaults)?, frame.defaults.plugin_cache()).await?;
+            let checked = check(file, store.open(&frame.defaults)?, &frame.defaults).await?;
             match frame.global.output {
                 Output::Text => checked.text(),
                 Output::Json => serde_json::to_string_pretty(&checked).unwrap_or_default(),
@@ -70,13 +75,17 @@ pub(super) async fn run(command: Command, frame: &Frame) -> Ended {
     Ok(Outcome::Joined)
 }
 
-async fn check(path: PathBuf, store: Option<Store>, cache: Option<PathBuf>) -> Result<Checked, Failure> {
+async fn check(path: PathBuf, store: Option<Store>, defaults: &Defaults) -> Result<Checked, Failure> {
     let file = PolicyFile::read(&absolute(path)).map_err(mistaken)?;
-    let mut chosen = policy_args::plugins(&file, store.as_ref())?;
+    let mut mandatory = Mandatory::of(defaults, store.as_ref())?;
+    let own = policy_args::plugins(&file, store.as_ref(), &mut mandatory)?;
+    mandatory::check_floors(defaults, (None, None), Some(&file))?;
+    let mut chosen = mandatory.plugins;
+    chosen.extend(own);
     chosen.sort_by_key(|plugin| plugin.order);
     let told = Arc::new(Buffer::default());
-    let configs = chosen.iter().map(ChosenPlugin::config).collect();
-    let loaded = Plugins::load(configs, cache, Arc::new(Nothing), told.clone());
+    let configs = chosen.iter().map(|plugin| plugin.config(&defaults.distribution)).collect::<Result<_, _>>()?;
+    let loaded = Plugins::load(configs, defaults.plugin_cache(), Arc::new(Nothing), told.clone());
     loaded.ready().await?;
     let events = told.events();
     let plugins = chosen.iter().map(|plugin| CheckedPlugin::of(plugin, &events)).collect();
@@ -99,7 +108,16 @@ impl CheckedPlugin {
         });
         let (roles, digest, notes) = loaded.unwrap_or_default();
         let (pinned, waivers) = (plugin.digest.is_some(), plugin.waivers.len());
-        Self { name: plugin.name.clone(), roles, mode: plugin.mode, digest, pinned, waivers, notes }
+        Self {
+            name: plugin.name.clone(),
+            roles,
+            mode: plugin.mode,
+            mandatory: plugin.mandatory.clone(),
+            digest,
+            pinned,
+            waivers,
+            notes,
+        }
     }
 }
 
@@ -117,7 +135,9 @@ impl Checked {
                 1 => ", 1 waiver".to_owned(),
                 n => format!(", {n} waivers"),
             };
-            lines.push(format!("  {} ({}){mode}{waivers}", plugin.name, plugin.roles.join(", ")));
+            let mandatory =
+                plugin.mandatory.as_ref().map(|by| format!(", mandatory by the profile {by}")).unwrap_or_default();
+            lines.push(format!("  {} ({}){mode}{waivers}{mandatory}", plugin.name, plugin.roles.join(", ")));
             let pinned = if plugin.pinned { "pinned" } else { "not pinned: any component in its place is taken" };
             lines.push(format!("    {}, {pinned}", plugin.digest));
             lines.extend(plugin.notes.iter().map(|note| format!("    note: {note}")));

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::bad_input;
 use super::cluster_args::absolute;
+use super::mandatory::Mandatory;
 use super::plugin_args::ChosenPlugin;
 use crate::config::policy::{self, Mistake, PolicyFile};
 use crate::grants::{Grants, SecretSource};
@@ -12,11 +13,21 @@ use crate::plugins::{self, Limits};
 use crate::supply::{self, Resolved, Store};
 
 /// The plugins of a policy, in the order of the file. What is locked is taken from the store, as it was accepted or not at all.
-pub(super) fn plugins(file: &PolicyFile, store: Option<&Store>) -> Result<Vec<ChosenPlugin>, Failure> {
+/// What is said of a mandatory plugin goes to `mandatory`, as far as it may be said.
+pub(super) fn plugins(
+    file: &PolicyFile,
+    store: Option<&Store>,
+    mandatory: &mut Mandatory,
+) -> Result<Vec<ChosenPlugin>, Failure> {
     let mut chosen = Vec::new();
     for (i, plugin) in file.policy.spec.plugins.iter().enumerate() {
-        let components = components(file, i, plugin, store).map_err(mistaken)?;
-        chosen.extend(components.into_iter().map(|resolved| chosen_plugin(file, plugin, resolved)));
+        let at = |key: &str, what: String| file.plugin_mistake(i, key, what);
+        for resolved in components(file.folder(), plugin, store, &at).map_err(mistaken)? {
+            let (digest, one) = (resolved.digest.to_string(), said(file.folder(), plugin, ChosenPlugin::resolved(resolved)));
+            if !mandatory.takes(file, i, plugin, &digest, &one.name).map_err(mistaken)? {
+                chosen.push(one);
+            }
+        }
     }
     Ok(chosen)
 }
@@ -44,15 +55,16 @@ pub(super) fn mistaken(mistake: Mistake) -> Failure {
     mistake.hints.into_iter().fold(failure, Failure::hint)
 }
 
-/// The component files of an entry: one, or those of a folder.
-fn components(
-    file: &PolicyFile,
-    i: usize,
+/// The component files of an entry: one, or those of a folder. Sources count from `folder`; `at` makes a mistake of what is wrong
+/// with one of the entry's keys.
+pub(super) fn components(
+    folder: &Path,
     plugin: &policy::Plugin,
     store: Option<&Store>,
+    at: &dyn Fn(&str, String) -> Mistake,
 ) -> Result<Vec<Resolved>, Mistake> {
     let refused = |error: crate::pipeline::PolicyError| {
-        let mut mistake = file.plugin_mistake(i, "source", error.message);
+        let mut mistake = at("source", error.message);
         mistake.hints = error.hints;
         mistake
     };
@@ -61,7 +73,7 @@ fn components(
     if plugin.source.oci().is_some() {
         return from_store(&plugin.source.0);
     }
-    let path = absolute(file.folder().join(&plugin.source.0));
+    let path = absolute(folder.join(&plugin.source.0));
     if !path.exists() && supply::may_be_name(&plugin.source.0) {
         return from_store(&plugin.source.0);
     }
@@ -72,7 +84,7 @@ fn components(
         && let Some((key, _)) = own.into_iter().find(|(_, given)| *given)
     {
         let what = format!("the folder {} holds {} components, and this is for one", path.display(), found.len());
-        let mut mistake = file.plugin_mistake(i, key, what);
+        let mut mistake = at(key, what);
         mistake.hints.push("write an entry for each component that differs, with its own file as the source".to_owned());
         return Err(mistake);
     }
@@ -80,8 +92,8 @@ fn components(
     found.into_iter().map(resolve).collect()
 }
 
-fn chosen_plugin(file: &PolicyFile, plugin: &policy::Plugin, resolved: Resolved) -> ChosenPlugin {
-    let plain = ChosenPlugin::resolved(resolved);
+/// A plugin with what its entry says of it. Paths in its grants count from `folder`.
+pub(super) fn said(folder: &Path, plugin: &policy::Plugin, plain: ChosenPlugin) -> ChosenPlugin {
     ChosenPlugin {
         name: plugin.name.as_ref().map_or(plain.name, |name| name.0.clone()),
         settings: plugin.settings.clone().into(),
@@ -90,7 +102,7 @@ fn chosen_plugin(file: &PolicyFile, plugin: &policy::Plugin, resolved: Resolved)
             policy::FailurePolicy::Ignore => FailurePolicy::Ignore,
         }),
         limits: limits(&plugin.limits),
-        grants: from_folder(plugin.grants.clone(), file.folder()),
+        grants: from_folder(plugin.grants.clone(), folder),
         // What the policy pins comes first: where it is not what was accepted, loading says so.
         digest: plugin.digest.as_ref().map(|digest| digest.0.clone()).or(plain.digest),
         mode: match plugin.mode {
@@ -99,7 +111,7 @@ fn chosen_plugin(file: &PolicyFile, plugin: &policy::Plugin, resolved: Resolved)
         },
         order: plugin.order,
         waivers: plugin.waivers.iter().map(waiver).collect(),
-        path: plain.path,
+        ..plain
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::defaults::Defaults;
 use super::execution::execute_run;
+use super::mandatory;
 use super::setup::Setup;
 use super::state_dir::StateArgs;
 use super::{Ended, Frame, bad_input};
@@ -36,6 +37,14 @@ async fn run(args: Args, operation: Operation, frame: &Frame) -> Ended {
     }
     let journal = state.unfinished_journal()?;
     let (plan, setup) = read(&journal)?;
+    if operation == Operation::Resume {
+        mandatory::held_by(&frame.defaults, &setup)?;
+    }
+    let setup = if operation == Operation::Rollback {
+        setup.without_absent(&frame.defaults.distribution, frame.printer)
+    } else {
+        setup
+    };
     execute_run(operation, plan, &setup, journal, &state, frame).await
 }
 
@@ -56,7 +65,8 @@ fn only_one(state: &StateArgs, defaults: &Defaults) -> Result<String, Failure> {
     }
 }
 
-fn read(journal: &Journal) -> Result<(JoinPlan, Setup), Failure> {
+/// What an unfinished run was begun with.
+pub(super) fn read(journal: &Journal) -> Result<(JoinPlan, Setup), Failure> {
     let Some((plan, setup)) = &journal.state().begun else { return Err(bad_input("the journal holds no run")) };
     let setup = serde_json::from_value(setup.clone())
         .map_err(|e| bad_input(format!("the journal was written by another version of runner: {e}")))?;

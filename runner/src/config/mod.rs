@@ -2,6 +2,7 @@
 
 pub mod kubeadm;
 pub mod policy;
+pub mod profile;
 
 mod explain;
 mod mistake;

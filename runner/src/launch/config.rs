@@ -141,6 +141,9 @@ pub struct ExternalConfig {
 pub struct MemberTls {
     /// The CA that clients' and other members' certificates must come from.
     pub ca: PathBuf,
+    /// The CA that other members' certificates must come from; none where it is `ca`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_ca: Option<PathBuf>,
     /// Shown to other members, as server and as client.
     pub peer_cert: PathBuf,
     /// Its key.
@@ -157,15 +160,18 @@ impl MemberConfig {
         self.data_dir = data_dir::normal(&self.data_dir);
         if let Some(tls) = &mut self.tls {
             let files = [&mut tls.ca, &mut tls.peer_cert, &mut tls.peer_key, &mut tls.server_cert, &mut tls.server_key];
-            files.into_iter().for_each(|file| *file = data_dir::normal(file));
+            files.into_iter().chain(&mut tls.peer_ca).for_each(|file| *file = data_dir::normal(file));
         }
     }
 }
 
 impl MemberTls {
-    /// All five files.
-    pub fn files(&self) -> [&PathBuf; 5] {
+    /// All the files.
+    pub fn files(&self) -> Vec<&PathBuf> {
         [&self.ca, &self.peer_cert, &self.peer_key, &self.server_cert, &self.server_key]
+            .into_iter()
+            .chain(&self.peer_ca)
+            .collect()
     }
 }
 

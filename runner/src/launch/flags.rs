@@ -98,7 +98,7 @@ pub(super) fn flags(spec: &MemberSpec, wiring: &Wiring<'_>) -> Vec<Flag> {
             ("cert-file", path(&tls.server_cert)),
             ("key-file", path(&tls.server_key)),
             ("peer-client-cert-auth", "true".to_owned()),
-            ("peer-trusted-ca-file", path(&tls.ca)),
+            ("peer-trusted-ca-file", path(tls.peer_ca.as_ref().unwrap_or(&tls.ca))),
             ("peer-cert-file", path(&tls.peer_cert)),
             ("peer-key-file", path(&tls.peer_key)),
         ]);
@@ -208,6 +208,7 @@ mod tests {
         let file = |name: &str| PathBuf::from("/pki").join(name);
         let tls = MemberTls {
             ca: file("ca.crt"),
+            peer_ca: None,
             peer_cert: file("peer.crt"),
             peer_key: file("peer.key"),
             server_cert: file("server.crt"),

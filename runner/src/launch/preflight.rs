@@ -108,6 +108,7 @@ mod tests {
         let absent = folder.path().join("ca.crt");
         let tls = MemberTls {
             ca: absent.clone(),
+            peer_ca: None,
             peer_cert: absent.clone(),
             peer_key: absent.clone(),
             server_cert: absent.clone(),

@@ -8,6 +8,8 @@
 //! <pki>/apiserver-etcd-client.{crt,key}       what the API server shows
 //! ```
 //!
+//! Distributions may call the files otherwise, see [`Layout`].
+//!
 //! Nothing that exists is ever overwritten: a file that fits is used, one that does not is an error.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -18,21 +20,24 @@ use jiff::Timestamp;
 use crate::tls::{ClientTls, TlsError, pem};
 pub use error::PkiError;
 use issue::{Authority, Usage};
+pub use layout::Layout;
 
 mod error;
 mod files;
 mod issue;
 mod key;
+mod layout;
 mod names;
 
 /// A `pki` folder, `/etc/kubernetes/pki` on a kubeadm node. Holds the path only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pki {
     dir: PathBuf,
+    layout: Layout,
 }
 
 /// Whom a node's certificates name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeNames {
     /// The node's name: the common name, and one of the alternative names.
     pub name: String,
@@ -40,6 +45,10 @@ pub struct NodeNames {
     pub ips: Vec<IpAddr>,
     /// Further host names at which they reach it. `localhost` is added.
     pub dns: Vec<String>,
+    /// Further names, host names or addresses, for the server's certificate. One that is there already need not have them.
+    pub server: Vec<String>,
+    /// The same for the peer's.
+    pub peer: Vec<String>,
 }
 
 /// One certificate file and when it ends.
@@ -61,9 +70,14 @@ enum Leaf {
 }
 
 impl Pki {
-    /// The folder at this path. Reads and makes nothing yet.
+    /// The folder at this path, with kubeadm's names. Reads and makes nothing yet.
     pub fn at(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into() }
+        Self::with_layout(dir, Layout::kubeadm())
+    }
+
+    /// The folder at this path, with these names. Reads and makes nothing yet.
+    pub fn with_layout(dir: impl Into<PathBuf>, layout: Layout) -> Self {
+        Self { dir: dir.into(), layout }
     }
 
     /// The folder itself.
@@ -71,14 +85,19 @@ impl Pki {
         &self.dir
     }
 
-    /// `etcd/ca.crt`: etcd's `--trusted-ca-file` and `--peer-trusted-ca-file`.
+    /// `etcd/ca.crt`: etcd's `--trusted-ca-file`, and `--peer-trusted-ca-file` where there is no [`peer_ca_cert`](Self::peer_ca_cert).
     pub fn ca_cert(&self) -> PathBuf {
-        self.dir.join("etcd/ca.crt")
+        layout::pair(&self.dir, &self.layout.ca).0
     }
 
     /// `etcd/ca.key`. Needed to issue certificates, by nothing else.
     pub fn ca_key(&self) -> PathBuf {
-        self.dir.join("etcd/ca.key")
+        layout::pair(&self.dir, &self.layout.ca).1
+    }
+
+    /// etcd's `--peer-trusted-ca-file`, where the members know each other by a CA of its own.
+    pub fn peer_ca_cert(&self) -> Option<PathBuf> {
+        self.layout.peer_ca.as_deref().map(|name| layout::pair(&self.dir, name).0)
     }
 
     /// `etcd/server.crt` and `.key`: etcd's `--cert-file` and `--key-file`.
@@ -91,9 +110,12 @@ impl Pki {
         self.paths(Leaf::Peer)
     }
 
-    /// What runner itself shows to the cluster, see [`ClientTls::from_pki_dir`].
+    /// What runner itself shows to the cluster: the client's certificate, or the server's where there is none (etcd's servers'
+    /// certificates may be used by clients, too).
     pub fn client_tls(&self) -> ClientTls {
-        ClientTls::from_pki_dir(&self.dir)
+        let (client, server) = (self.paths(Leaf::HealthcheckClient), self.server());
+        let (cert, key) = if client.0.exists() { client } else { server };
+        ClientTls { ca: Some(self.ca_cert()), cert: Some(cert), key: Some(key), server_name: None }
     }
 
     /// Makes the CA, unless it is there. True where it was made.
@@ -103,18 +125,22 @@ impl Pki {
     /// # Errors
     /// A file that is there and cannot be used, or a folder that cannot be written.
     pub fn ensure_ca(&self) -> Result<bool, PkiError> {
-        let (cert, key) = (self.ca_cert(), self.ca_key());
-        if cert.exists() {
-            self.check_ca()?;
-            if key.exists() {
-                Authority::load(&cert, &key)?;
+        let mut any = false;
+        for name in self.layout.authorities() {
+            let (cert, key) = layout::pair(&self.dir, name);
+            if cert.exists() {
+                check_ca(&cert)?;
+                if key.exists() {
+                    Authority::load(&cert, &key)?;
+                }
+                continue;
             }
-            return Ok(false);
+            let pair = if key.exists() { key::load(&key)? } else { key::make(&key)? };
+            let (made, _) = Authority::make(pair)?;
+            files::write(&cert, made.as_bytes(), files::PUBLIC)?;
+            any = true;
         }
-        let pair = if key.exists() { key::load(&key)? } else { key::make(&key)? };
-        let (made, _) = Authority::make(pair)?;
-        files::write(&cert, made.as_bytes(), files::PUBLIC)?;
-        Ok(true)
+        Ok(any)
     }
 
     /// Makes the node's certificates that are not there, and checks those that are. Returns the certificates made.
@@ -125,23 +151,25 @@ impl Pki {
     /// # Errors
     /// [`PkiError::FilesNeeded`] names the files to bring; otherwise a file that is there and does not fit, by path.
     pub fn issue_node(&self, names: &NodeNames) -> Result<Vec<PathBuf>, PkiError> {
-        let missing: Vec<Leaf> = Leaf::ALL.into_iter().filter(|leaf| !self.paths(*leaf).0.exists()).collect();
-        let lacks_ca = !self.ca_cert().exists();
-        let needed: Vec<Leaf> = match self.ca_key().exists() && !lacks_ca {
+        let missing: Vec<Leaf> = self.layout.leaves().filter(|leaf| !self.paths(*leaf).0.exists()).collect();
+        let authorities: Vec<_> = self.layout.authorities().map(|name| layout::pair(&self.dir, name)).collect();
+        let lacking: Vec<_> = authorities.iter().map(|(cert, _)| cert.clone()).filter(|cert| !cert.exists()).collect();
+        let needed: Vec<Leaf> = match authorities.iter().all(|(_, key)| key.exists()) && lacking.is_empty() {
             true => missing,
             false => {
                 let needed: Vec<_> = missing.into_iter().filter(|leaf| leaf.serves()).collect();
-                if lacks_ca || !needed.is_empty() {
-                    return Err(self.files_needed(lacks_ca, &needed));
+                if !lacking.is_empty() || !needed.is_empty() {
+                    return Err(self.files_needed(lacking, &needed));
                 }
                 needed
             }
         };
-        self.check_ca()?;
+        authorities.iter().try_for_each(|(cert, _)| check_ca(cert).map(|_| ()))?;
         let mut made = Vec::new();
         if !needed.is_empty() {
-            let authority = Authority::load(&self.ca_cert(), &self.ca_key())?;
             for leaf in needed {
+                let (ca_cert, ca_key) = layout::pair(&self.dir, self.layout.authority_of(leaf));
+                let authority = Authority::load(&ca_cert, &ca_key)?;
                 let (cert, key) = self.paths(leaf);
                 // A run that died between the two files has left a key; it is as good as a new one.
                 let pair = if key.exists() { key::load(&key)? } else { key::make(&key)? };
@@ -160,10 +188,16 @@ impl Pki {
     /// # Errors
     /// The first file that does not fit, by path.
     pub fn check(&self, names: &NodeNames) -> Result<Vec<Expiry>, PkiError> {
-        let ca = self.check_ca()?;
-        let mut expiries = vec![expiry(&self.ca_cert())?];
-        for leaf in Leaf::ALL {
+        let mut expiries = Vec::new();
+        for name in self.layout.authorities() {
+            let path = layout::pair(&self.dir, name).0;
+            check_ca(&path)?;
+            expiries.push(expiry(&path)?);
+        }
+        for leaf in self.layout.leaves() {
             let (cert, key) = self.paths(leaf);
+            let ca_path = layout::pair(&self.dir, self.layout.authority_of(leaf)).0;
+            let ca = check_ca(&ca_path)?;
             if !cert.exists() {
                 continue;
             }
@@ -171,10 +205,10 @@ impl Pki {
                 return Err(PkiError::KeyMissing { cert, key });
             }
             // The same checks that a client's files go through: in date, and a pair.
-            ClientTls { ca: Some(self.ca_cert()), cert: Some(cert.clone()), key: Some(key), server_name: None }.load()?;
+            ClientTls { ca: Some(ca_path.clone()), cert: Some(cert.clone()), key: Some(key), server_name: None }.load()?;
             let chain = pem::certificates(&cert)?;
             if !pem::signed_by_any(&chain, &ca) {
-                return Err(PkiError::ForeignCertificate { cert, ca: self.ca_cert() });
+                return Err(PkiError::ForeignCertificate { cert, ca: ca_path });
             }
             if leaf.serves() {
                 names::check_cover(&chain[0], &cert, names)?;
@@ -184,29 +218,13 @@ impl Pki {
         Ok(expiries)
     }
 
-    /// The CA's certificates, in date.
-    fn check_ca(&self) -> Result<Vec<tokio_rustls::rustls::pki_types::CertificateDer<'static>>, PkiError> {
-        let path = self.ca_cert();
-        let certs = pem::certificates(&path)?;
-        for cert in &certs {
-            pem::check_validity(cert, &path)?;
-            if !pem::parse(cert, &path)?.is_ca() {
-                return Err(PkiError::NotACa { path });
-            }
-        }
-        Ok(certs)
-    }
-
+    /// Of a certificate that the layout has: those that it may lack are asked for through [`Layout::leaves`].
     fn paths(&self, leaf: Leaf) -> (PathBuf, PathBuf) {
-        let base = self.dir.join(leaf.base());
-        (base.with_extension("crt"), base.with_extension("key"))
+        layout::pair(&self.dir, self.layout.leaf(leaf).unwrap_or_default())
     }
 
-    fn files_needed(&self, ca: bool, leaves: &[Leaf]) -> PkiError {
-        let mut files = Vec::new();
-        if ca {
-            files.push(self.ca_cert());
-        }
+    fn files_needed(&self, authorities: Vec<PathBuf>, leaves: &[Leaf]) -> PkiError {
+        let mut files = authorities;
         for leaf in leaves {
             let (cert, key) = self.paths(*leaf);
             files.extend([cert, key]);
@@ -215,18 +233,20 @@ impl Pki {
     }
 }
 
-impl Leaf {
-    const ALL: [Leaf; 4] = [Leaf::Server, Leaf::Peer, Leaf::HealthcheckClient, Leaf::ApiserverClient];
-
-    /// The path below the folder, without the extension. No base holds a dot.
-    fn base(self) -> &'static str {
-        match self {
-            Leaf::Server => "etcd/server",
-            Leaf::Peer => "etcd/peer",
-            Leaf::HealthcheckClient => "etcd/healthcheck-client",
-            Leaf::ApiserverClient => "apiserver-etcd-client",
+/// A CA's certificates, in date.
+fn check_ca(path: &Path) -> Result<Vec<tokio_rustls::rustls::pki_types::CertificateDer<'static>>, PkiError> {
+    let certs = pem::certificates(path)?;
+    for cert in &certs {
+        pem::check_validity(cert, path)?;
+        if !pem::parse(cert, path)?.is_ca() {
+            return Err(PkiError::NotACa { path: path.to_owned() });
         }
     }
+    Ok(certs)
+}
+
+impl Leaf {
+    const ALL: [Leaf; 4] = [Leaf::Server, Leaf::Peer, Leaf::HealthcheckClient, Leaf::ApiserverClient];
 
     /// Whether others connect to it, so that it must name the node's addresses. etcd cannot start without these.
     fn serves(self) -> bool {
@@ -245,7 +265,7 @@ impl Leaf {
             Leaf::Server | Leaf::Peer => Usage {
                 common_name: names.name.clone(),
                 organization: None,
-                alternative_names: names.alternative(),
+                alternative_names: names.alternative(if self == Leaf::Server { &names.server } else { &names.peer }),
                 serves: true,
             },
             Leaf::HealthcheckClient => client("kube-etcd-healthcheck-client", None),
@@ -255,18 +275,31 @@ impl Leaf {
 }
 
 impl NodeNames {
-    /// All alternative names, each once: the node's name, `localhost`, the addresses, loopback, the host names.
-    fn alternative(&self) -> Vec<String> {
+    /// All alternative names, each once: the node's name, `localhost`, the addresses, loopback, the host names, and these.
+    fn alternative(&self, further: &[String]) -> Vec<String> {
         let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         let mut all = vec![self.name.clone(), "localhost".to_owned()];
         let addresses = self.ips.iter().chain(&loopback).map(ToString::to_string);
-        for name in addresses.chain(self.dns.iter().cloned()) {
+        for name in addresses.chain(self.dns.iter().chain(further).cloned()) {
             if !all.contains(&name) {
                 all.push(name);
             }
         }
         all
     }
+}
+
+/// When the first certificate of this file ends.
+pub(crate) fn end_of(path: &Path) -> Result<Timestamp, TlsError> {
+    expiry(path).map(|expiry| expiry.not_after)
+}
+
+/// Whether the file's first certificate names this host.
+pub(crate) fn names_host(path: &Path, host: &str) -> Option<bool> {
+    let certs = pem::certificates(path).ok()?;
+    let (ips, dns) = (Vec::new(), vec![host.to_owned()]);
+    let names = NodeNames { name: host.to_owned(), ips, dns, server: Vec::new(), peer: Vec::new() };
+    Some(names::check_cover(&certs[0], path, &names).is_ok())
 }
 
 fn expiry(path: &Path) -> Result<Expiry, TlsError> {

@@ -101,7 +101,7 @@ pub fn inspect_cached(path: impl AsRef<Path>, cache_dir: Option<&Path>) -> Resul
     let engine = Arc::new(Engine::new().map_err(|e| internal(e.to_string()))?);
     let cache = cache_dir.and_then(|dir| Cache::open(dir).ok());
     let compiled =
-        load::compile(&engine, &source.path, None, cache.as_ref(), &|_| ()).map_err(|refusal| refusal.of(&name))?;
+        load::compile(&engine, &source.path, None, None, cache.as_ref(), &|_| ()).map_err(|refusal| refusal.of(&name))?;
     let mut refusals = compiled.surface.refusals(Granted::Looking);
     let mut missing = Vec::new();
     if refusals.is_empty() {

@@ -16,7 +16,7 @@ use super::link::{self, Linked};
 use super::record::{Identity, Question, Recorder};
 use super::refusal::Refusal;
 use super::roles::{Exports, Role, configuration_role};
-use super::source::{self, Bytes, PluginSource};
+use super::source::{self, Bytes, Embedded, PluginSource};
 use super::surface::{Granted, Interface, Surface};
 use super::text::MAX_TEXT;
 use super::wasi;
@@ -29,8 +29,10 @@ use crate::text::one_line;
 /// One plugin as it is configured.
 #[derive(Clone, Debug)]
 pub struct PluginConfig {
-    /// The component, a `.wasm` file.
+    /// The component, a `.wasm` file; where it is embedded, what recordings call it.
     pub path: PathBuf,
+    /// The component itself, where it is built into the program: no file is read then.
+    pub embedded: Option<Embedded>,
     /// Its name in messages, unique among the plugins of a run.
     pub name: String,
     /// Its settings, a JSON object; `null` stands for an empty one.
@@ -77,6 +79,7 @@ impl PluginConfig {
         let name = source.name();
         Self {
             path: source.path,
+            embedded: None,
             name,
             settings: Value::Null,
             failure_policy: None,
@@ -112,11 +115,12 @@ const LONG: usize = 1 << 20;
 pub(super) fn compile(
     engine: &Engine,
     path: &Path,
+    embedded: Option<Embedded>,
     pinned: Option<&str>,
     cache: Option<&Cache>,
     long: &dyn Fn(u64),
 ) -> Result<Compiled, Refusal> {
-    let Bytes { bytes, digest } = source::read(path)?;
+    let Bytes { bytes, digest } = embedded.map_or_else(|| source::read(path), Embedded::read)?;
     let found = source::digest_text(&digest);
     if let Some(pinned) = pinned.filter(|pinned| *pinned != found) {
         return Err(Refusal::NotPinned { found, pinned: pinned.to_owned() });
@@ -206,12 +210,12 @@ pub(super) async fn load(
 ) -> Result<Plugin, PolicyError> {
     let compiling = tokio::task::spawn_blocking({
         let (engine, cache) = (engine.clone(), cache.clone());
-        let (path, pinned) = (config.path.clone(), config.digest.clone());
+        let (path, embedded, pinned) = (config.path.clone(), config.embedded, config.digest.clone());
         let (plugin, sink) = (config.name.clone(), sink.clone());
         let long = move |bytes| sink.emit(Event::now(EventKind::PluginCompiling { plugin: plugin.clone(), bytes }));
         move || {
             let cache = cache.as_ref().as_ref().ok().and_then(Option::as_ref);
-            compile(&engine, &path, pinned.as_deref(), cache, &long)
+            compile(&engine, &path, embedded, pinned.as_deref(), cache, &long)
         }
     });
     let refuse = |refusal: Refusal| refusal.of(&config.name);

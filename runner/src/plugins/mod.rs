@@ -12,7 +12,7 @@ pub use record::{Answered, CallRecord, Exchange, Identity, Question, Recorder, S
 pub use roles::Role;
 pub use roles::configuration_role::Problem;
 pub(crate) use source::MAX_SIZE;
-pub use source::{PluginSource, digest_of, find};
+pub use source::{Embedded, PluginSource, digest_of, find};
 pub use specimen::{Circumstances, Specimen};
 
 pub(crate) mod capabilities;

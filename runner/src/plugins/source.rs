@@ -1,6 +1,8 @@
 //! Plugin files: finding them, reading them, and seeing what they are before anything is compiled.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -28,10 +30,33 @@ pub struct PluginSource {
     pub name: Option<String>,
 }
 
-/// A component file's bytes and their digest.
+/// A component that is built into the program, by `include_bytes!`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Embedded(pub &'static [u8]);
+
+/// A component's bytes and their digest.
 pub(super) struct Bytes {
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Cow<'static, [u8]>,
     pub(super) digest: [u8; 32],
+}
+
+impl Embedded {
+    /// `sha256:…` of it.
+    pub fn digest(self) -> String {
+        digest_text(&Sha256::digest(self.0).into())
+    }
+
+    /// Refuses what is no component, without compiling anything.
+    pub(super) fn read(self) -> Result<Bytes, Refusal> {
+        check(self.0)?;
+        Ok(Bytes { bytes: Cow::Borrowed(self.0), digest: Sha256::digest(self.0).into() })
+    }
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes, {}", self.0.len(), self.digest())
+    }
 }
 
 impl PluginSource {
@@ -102,7 +127,7 @@ pub(super) fn read(path: &Path) -> Result<Bytes, Refusal> {
     }
     check(&bytes)?;
     let digest = Sha256::digest(&bytes).into();
-    Ok(Bytes { bytes, digest })
+    Ok(Bytes { bytes: Cow::Owned(bytes), digest })
 }
 
 /// `sha256:…` of a component file.

@@ -67,7 +67,8 @@ impl Specimen {
         let internal = |e: String| Refusal::Internal(e).of(&name);
         let engine = Arc::new(Engine::new().map_err(|e| internal(e.to_string()))?);
         let cache = cache_dir.and_then(|dir| Cache::open(dir).ok());
-        let compiled = load::compile(&engine, path, None, cache.as_ref(), &|_| ()).map_err(|refusal| refusal.of(&name))?;
+        let compiled =
+            load::compile(&engine, path, None, None, cache.as_ref(), &|_| ()).map_err(|refusal| refusal.of(&name))?;
         Ok(Self { engine, compiled, path: path.to_owned(), name })
     }
 

@@ -291,7 +291,8 @@ async fn a_connection_is_made_anew_after_a_restart_and_after_a_freeze() {
 async fn etcd_of_every_version_runs_on_our_own_certificates() {
     for binary in every_minor() {
         let scratch = Scratch::new();
-        let names = |name: &str| NodeNames { name: name.into(), ips: vec!["127.0.0.1".parse().unwrap()], dns: vec![] };
+        let names =
+            |name: &str| NodeNames { name: name.into(), ips: vec!["127.0.0.1".parse().unwrap()], ..NodeNames::default() };
         let mut first = RealMember::plan("m1", &binary, scratch.path(), Tls::On, &[]);
         let pki = pki_of(&first);
         pki.ensure_ca().unwrap();

@@ -137,6 +137,7 @@ async fn a_learner_of_every_minor_joins_over_tls() {
         urls.for_each(|url| *url = url.replace("http:", "https:"));
         config.member.tls = Some(MemberTls {
             ca: pki.join("ca.crt"),
+            peer_ca: None,
             peer_cert: pki.join("peer.crt"),
             peer_key: pki.join("peer.key"),
             server_cert: pki.join("server.crt"),

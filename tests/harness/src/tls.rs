@@ -1,6 +1,7 @@
 //! A certificate authority and certificates in kubeadm's layout and names, for members on 127.0.0.1.
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use etcd_client::{Certificate, Identity, TlsOptions};
@@ -67,7 +68,7 @@ pub fn write_ca(folder: &Path) -> TlsFiles {
     let issuer = CertifiedIssuer::self_signed(params, key()).expect("parameters that work");
     fs::write(folder.join("ca.crt"), issuer.pem()).expect("the folder can be written");
     fs::write(folder.join("ca.key"), issuer.key().serialize_pem()).expect("the folder can be written");
-    write_leaf(&issuer, folder, "healthcheck-client", "kube-etcd-healthcheck-client", &[Eku::ClientAuth]);
+    write_leaf(&issuer, folder, "healthcheck-client", "kube-etcd-healthcheck-client", &[Eku::ClientAuth], &[]);
     let client = ClientFiles {
         ca: folder.join("ca.crt"),
         cert: folder.join("healthcheck-client.crt"),
@@ -78,15 +79,29 @@ pub fn write_ca(folder: &Path) -> TlsFiles {
 
 /// Writes `server.{crt,key}` and `peer.{crt,key}` of a member on 127.0.0.1 into `folder`, and a copy of the CA's certificate.
 pub fn write_member(tls: &TlsFiles, folder: &Path, name: &str) {
+    write_member_at(tls, folder, name, &[]);
+}
+
+/// The same for a member that has these addresses besides 127.0.0.1.
+pub fn write_member_at(tls: &TlsFiles, folder: &Path, name: &str, addresses: &[IpAddr]) {
     fs::create_dir_all(folder).expect("the folder can be made");
     fs::write(folder.join("ca.crt"), tls.issuer.pem()).expect("the folder can be written");
     for pair in ["server", "peer"] {
-        write_leaf(&tls.issuer, folder, pair, name, &[Eku::ServerAuth, Eku::ClientAuth]);
+        write_leaf(&tls.issuer, folder, pair, name, &[Eku::ServerAuth, Eku::ClientAuth], addresses);
     }
 }
 
-fn write_leaf(issuer: &CertifiedIssuer<'static, KeyPair>, folder: &Path, file: &str, name: &str, usages: &[Eku]) {
-    let mut params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("valid names");
+fn write_leaf(
+    issuer: &CertifiedIssuer<'static, KeyPair>,
+    folder: &Path,
+    file: &str,
+    name: &str,
+    usages: &[Eku],
+    addresses: &[IpAddr],
+) {
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()].into_iter();
+    let names: Vec<_> = names.chain(addresses.iter().map(IpAddr::to_string)).collect();
+    let mut params = CertificateParams::new(names).expect("valid names");
     params.distinguished_name.push(DnType::CommonName, name);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
     params.extended_key_usages = usages.to_vec();

@@ -30,7 +30,8 @@ const RENEW_TIMEOUT: Duration = Duration::from_secs(2);
 /// How soon a failed renewal is tried again, at the next endpoint.
 const RENEW_AGAIN: Duration = Duration::from_millis(500);
 
-const PREFIX: &str = "/runner.dev/join-lock/";
+/// What the lock's keys begin with, unless a distribution says otherwise.
+pub const PREFIX: &str = "/runner.dev/join-lock/";
 /// What etcd says of a lease that is gone (api/v3rpc/rpctypes/error.go).
 const LEASE_NOT_FOUND: &str = "etcdserver: requested lease not found";
 
@@ -40,6 +41,7 @@ pub struct EtcdLock {
     cluster: Arc<EtcdCluster>,
     run: String,
     node: String,
+    prefix: String,
     place: tokio::sync::Mutex<Option<Place>>,
     endpoints: Endpoints,
 }
@@ -72,11 +74,18 @@ impl EtcdLock {
     ///
     /// `run` becomes part of a key, so it should be a plain word such as a UUID.
     pub fn new(cluster: Arc<EtcdCluster>, run: String, node: String) -> Self {
-        Self { cluster, run, node, place: tokio::sync::Mutex::default(), endpoints: Arc::default() }
+        let prefix = PREFIX.to_owned();
+        Self { cluster, run, node, prefix, place: tokio::sync::Mutex::default(), endpoints: Arc::default() }
+    }
+
+    /// The same with other keys. Joiners exclude each other only where they agree on the prefix, `/…/`.
+    #[must_use]
+    pub fn with_prefix(self, prefix: String) -> Self {
+        Self { prefix, ..self }
     }
 
     fn key(&self) -> String {
-        format!("{PREFIX}{}", self.run)
+        format!("{}{}", self.prefix, self.run)
     }
 
     /// Remembers the endpoint for the renewal, which goes on with any that was ever given.
@@ -87,9 +96,10 @@ impl EtcdLock {
     /// All keys of the queue, the oldest first. Linearizable.
     async fn queue(&self, endpoint: &str) -> Result<Vec<KeyValue>> {
         let oldest_first = GetOptions::new().with_prefix().with_sort(SortTarget::Create, SortOrder::Ascend);
+        let prefix = self.prefix.clone();
         let mut answer = self
             .cluster
-            .call(endpoint, READ_TIMEOUT, |client| async move { client.kv_client().get(PREFIX, Some(oldest_first)).await })
+            .call(endpoint, READ_TIMEOUT, |client| async move { client.kv_client().get(prefix, Some(oldest_first)).await })
             .await?;
         Ok(answer.take_kvs())
     }
@@ -229,7 +239,8 @@ impl Drop for Place {
 /// What the first key of the queue says of its owner; a value that is not ours to read still has a key.
 fn holder(kv: &KeyValue, before: usize) -> Queue {
     let entry: Option<Entry> = serde_json::from_slice(kv.value()).ok();
-    let run = String::from_utf8_lossy(kv.key().strip_prefix(PREFIX.as_bytes()).unwrap_or(kv.key())).into_owned();
+    // A run's id has no slash in it, and the prefix ends with one.
+    let run = String::from_utf8_lossy(kv.key().rsplit(|b| *b == b'/').next().unwrap_or_default()).into_owned();
     match entry {
         Some(entry) => {
             let age = clock::now().duration_since(entry.since).max(SignedDuration::ZERO).unsigned_abs();

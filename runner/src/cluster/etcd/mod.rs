@@ -17,7 +17,7 @@ use super::{
 use crate::tls::{self, ClientTls, LoadedTls, TlsError};
 use connect::Target;
 
-pub use lock::{EtcdLock, LEASE_TTL};
+pub use lock::{EtcdLock, LEASE_TTL, PREFIX as LOCK_PREFIX};
 pub use read::KeyValue;
 
 mod connect;

@@ -75,7 +75,9 @@ impl ClusterDocument {
     pub fn learner_gate_notice(&self, file: &Path, minor: u32) -> Option<Notice> {
         let place = self.learner_gate?;
         let what = match minor {
-            ..27 => format!("Kubernetes 1.{minor} does not know {LEARNER_GATE}, which came with 1.27; runner joins as a learner anyway"),
+            ..27 => format!(
+                "Kubernetes 1.{minor} does not know {LEARNER_GATE}, which came with 1.27; runner joins as a learner anyway"
+            ),
             27..=32 => return None,
             33.. => format!(
                 "the gate {LEARNER_GATE} is gone since Kubernetes 1.33 and kubeadm 1.{minor} refuses it; runner joins as a learner anyway"
@@ -100,7 +102,9 @@ impl ClusterDocument {
         let gate = ["featureGates", LEARNER_GATE];
         if gates.get(LEARNER_GATE) == Some(&false) {
             let what = "without learner mode a member votes before it has the data; runner always joins as a learner";
-            return Err(reader.at(document, &gate, what).hint(format!("take {LEARNER_GATE} out of the file, or set it to true")));
+            return Err(reader
+                .at(document, &gate, what)
+                .hint(format!("take {LEARNER_GATE} out of the file, or set it to true")));
         }
         let local = etcd.local.unwrap_or_default();
         let under = |key| ["etcd", "local", key];

@@ -263,12 +263,7 @@ impl Reader<'_> {
     }
 
     /// A folder by its absolute path. An empty text is none, as with kubeadm.
-    pub(super) fn folder(
-        &self,
-        document: &Node,
-        keys: &[&str],
-        path: Option<String>,
-    ) -> Result<Option<PathBuf>, Mistake> {
+    pub(super) fn folder(&self, document: &Node, keys: &[&str], path: Option<String>) -> Result<Option<PathBuf>, Mistake> {
         match path.filter(|path| !path.is_empty()).map(PathBuf::from) {
             Some(path) if !path.is_absolute() => {
                 let what = format!("{:?} is not an absolute path", path.display().to_string());
@@ -292,4 +287,5 @@ impl fmt::Display for Notice {
     }
 }
 
-const HOW_TO_BEGIN: &str = "kubeadm's documents begin with `apiVersion: kubeadm.k8s.io/v1beta4` and, for example, `kind: JoinConfiguration`";
+const HOW_TO_BEGIN: &str =
+    "kubeadm's documents begin with `apiVersion: kubeadm.k8s.io/v1beta4` and, for example, `kind: JoinConfiguration`";

@@ -86,7 +86,8 @@ impl NodeDocument {
 
     /// The mistake of a document that is for a worker, where a control-plane node is needed; none where it is for one.
     pub fn is_a_worker(&self, file: &Path) -> Option<Mistake> {
-        let what = "this JoinConfiguration has no section `controlPlane`, so it is a worker's, and a worker has no etcd member";
+        let what =
+            "this JoinConfiguration has no section `controlPlane`, so it is a worker's, and a worker has no etcd member";
         let how = "add `controlPlane: {localAPIEndpoint: {advertiseAddress: …}}` with this node's address";
         (!self.control_plane).then(|| Mistake::of_file(file, what).at(self.place).hint(how))
     }
@@ -172,8 +173,7 @@ impl NodeDocument {
     fn timed(mut self, reader: &Reader<'_>, document: &Node, keys: Option<keys::Timeouts>) -> Result<Self, Mistake> {
         let Some(keys) = keys else { return Ok(self) };
         let time = |key: &str, time: Option<GoDuration>| reader.time(document, &["timeouts", key], time);
-        self.control_plane_health =
-            time("controlPlaneComponentHealthCheck", keys.control_plane_component_health_check)?;
+        self.control_plane_health = time("controlPlaneComponentHealthCheck", keys.control_plane_component_health_check)?;
         self.etcd_api_call = time("etcdAPICall", keys.etcd_api_call)?;
         self.kubernetes_api_call = time("kubernetesAPICall", keys.kubernetes_api_call)?;
         self.discovery = time("discovery", keys.discovery)?.or(self.discovery);

@@ -97,11 +97,16 @@ pub(super) fn address(text: &str) -> Result<IpAddr, (String, String)> {
     if let Some(inside) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))
         && let Ok(ip) = inside.parse::<Ipv6Addr>()
     {
-        return Err((format!("{text:?} has brackets, which kubeadm does not take here"), format!("write {ip} without them")));
+        return Err((
+            format!("{text:?} has brackets, which kubeadm does not take here"),
+            format!("write {ip} without them"),
+        ));
     }
     let ip: IpAddr = match text.parse() {
         Ok(ip) => ip,
-        Err(_) if text.contains("://") => return Err((format!("{text:?} is a URL; only its address is expected here"), how())),
+        Err(_) if text.contains("://") => {
+            return Err((format!("{text:?} is a URL; only its address is expected here"), how()));
+        }
         Err(_) if text.rsplit_once(':').is_some_and(|(ip, _)| ip.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()) => {
             return Err((format!("{text:?} has a port, which does not belong here"), "the port is `bindPort`'s".to_owned()));
         }

@@ -261,9 +261,31 @@ impl JoinPolicy {
     pub const KIND: &str = "JoinPolicy";
 }
 
+impl Limits {
+    /// Whether something of it is nothing at all, so that the plugin could not be asked.
+    pub(in crate::config) fn nothing(&self) -> bool {
+        let none = |span: Option<Span>| span.is_some_and(|s| s.0.is_zero());
+        none(self.cpu) || none(self.wall) || [self.memory, self.bytes].into_iter().flatten().any(|q| q.0 == 0)
+    }
+}
+
+impl Gate {
+    /// What is wrong with its numbers: the key, and a sentence.
+    pub(in crate::config) fn trouble(&self) -> Option<(&'static str, &'static str)> {
+        let too_often = self.interval.is_some_and(|s| s.0 < std::time::Duration::from_millis(10));
+        too_often.then_some(("interval", "10ms is the least: each sample is two requests to the cluster"))
+    }
+}
+
 impl Timeouts {
+    /// What is wrong with its times: the key, and a sentence.
+    pub(in crate::config) fn trouble(&self) -> Option<(&'static str, &'static str)> {
+        let zero = self.given().find(|(_, span, may_be_zero)| span.0.is_zero() && !may_be_zero);
+        zero.map(|(key, ..)| (key, "without any time it cannot be done"))
+    }
+
     /// Every timeout that is given, with its key; whether it may be none at all.
-    pub(super) fn given(&self) -> impl Iterator<Item = (&'static str, Span, bool)> {
+    pub(in crate::config) fn given(&self) -> impl Iterator<Item = (&'static str, Span, bool)> {
         let all = [
             ("discover", self.discover, false),
             ("lock", self.lock, true),

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::model::JoinPolicy;
-use super::quantity::Span;
 use crate::config::mistake::{Mistake, Place};
 use crate::config::nearest::nearest;
 use crate::config::yaml::{self, Bare, Node};
@@ -111,29 +110,21 @@ impl PolicyFile {
                     .plugin_mistake(i, "name", format!("{} is the name of spec.plugins[{first}] already", name.0))
                     .hint("the name is how verdicts and flags refer to it: give each plugin its own"));
             }
-            let limits = &plugin.limits;
-            let zero = |span: Option<Span>| span.is_some_and(|s| s.0.is_zero());
-            let none = zero(limits.cpu) || zero(limits.wall);
-            if none || [limits.memory, limits.bytes].into_iter().flatten().any(|q| q.0 == 0) {
+            if plugin.limits.nothing() {
                 return Err(self.plugin_mistake(i, "limits", "with a limit of nothing it cannot be asked"));
             }
         }
-        for (key, span, may_be_zero) in spec.timeouts.given() {
-            if span.0.is_zero() && !may_be_zero {
-                return Err(self.spec_mistake(&["spec", "timeouts", key], "without any time it cannot be done"));
-            }
+        if let Some((key, what)) = spec.timeouts.trouble() {
+            return Err(self.spec_mistake(&["spec", "timeouts", key], what));
         }
-        let too_often = spec.gate.interval.is_some_and(|s| s.0 < std::time::Duration::from_millis(10));
-        if too_often {
-            return Err(self.spec_mistake(
-                &["spec", "gate", "interval"],
-                "10ms is the least: each sample is two requests to the cluster",
-            ));
+        if let Some((key, what)) = spec.gate.trouble() {
+            return Err(self.spec_mistake(&["spec", "gate", key], what));
         }
         Ok(())
     }
 
-    fn spec_mistake(&self, keys: &[&str], what: &str) -> Mistake {
+    /// A mistake in what stands under these keys, `spec` the first of them.
+    pub(crate) fn spec_mistake(&self, keys: &[&str], what: impl Into<String>) -> Mistake {
         let value = keys.iter().try_fold(&self.document, |node, key| node.get(key));
         let mut mistake = Mistake::of_file(&self.path, what);
         mistake.place = value.map(|node| node.place);

@@ -24,6 +24,16 @@ pub(in crate::config) fn read(path: &Path) -> Result<Vec<u8>, Mistake> {
 
 /// The documents of a file's content; empty ones are left out. `noun` is what messages call such a file.
 pub(in crate::config) fn documents_of(path: &Path, bytes: &[u8], noun: &str) -> Result<Vec<Node>, Mistake> {
+    let text = text_of(path, bytes, noun)?;
+    tree::documents(text, noun).map_err(|not| {
+        let mistake = Mistake::of_file(path, &not.what).at(not.place);
+        let tab = indented_by_tab(text, not.place.line);
+        if tab { mistake.hint("YAML does not take tabs for indentation: use spaces") } else { mistake }
+    })
+}
+
+/// A file's content as text, where it is some and not too much.
+pub(in crate::config) fn text_of<'a>(path: &Path, bytes: &'a [u8], noun: &str) -> Result<&'a str, Mistake> {
     let mistake = |what: &str| Mistake::of_file(path, what);
     if bytes.len() as u64 > MAX_SIZE {
         let what = format!("is larger than 1 MiB, which no {noun} needs");
@@ -33,12 +43,7 @@ pub(in crate::config) fn documents_of(path: &Path, bytes: &[u8], noun: &str) -> 
         let place = place_of(&bytes[..error.valid_up_to()]);
         mistake("is not text in UTF-8").at(place).hint("save it as UTF-8")
     })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    tree::documents(text, noun).map_err(|not| {
-        let mistake = mistake(&not.what).at(not.place);
-        let tab = indented_by_tab(text, not.place.line);
-        if tab { mistake.hint("YAML does not take tabs for indentation: use spaces") } else { mistake }
-    })
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
 /// The place after this text.

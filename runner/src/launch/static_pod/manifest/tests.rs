@@ -5,6 +5,7 @@ fn config(version: &str) -> StaticPodConfig {
     let file = |name: &str| std::path::Path::new("/etc/kubernetes/pki/etcd").join(name);
     let tls = MemberTls {
         ca: file("ca.crt"),
+        peer_ca: None,
         peer_cert: file("peer.crt"),
         peer_key: file("peer.key"),
         server_cert: file("server.crt"),

@@ -1,0 +1,255 @@
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// What every profile begins with.
+const HEAD: &str = "apiVersion = \"runner.dev/v1alpha1\"\nname = \"acme\"\n";
+
+/// A profile that says everything.
+const FULL: &str = r#"
+apiVersion = "runner.dev/v1alpha1"
+name = "acme"
+version = "1.2"
+root = "/mnt/node"
+staleLearner = "Fail"
+onApprovalTimeout = "Leave"
+adjustable = ["webhook"]
+
+[paths]
+pki = "/srv/acme/pki"
+data = "/srv/acme/etcd"
+state = "/srv/acme/state"
+cache = "/srv/acme/cache"
+plugins = "/srv/acme/plugins"
+manifests = "/srv/acme/manifests"
+kubeconfig = "/srv/acme/admin.conf"
+etcd = "/opt/acme/etcd"
+
+[ports]
+peer = 12380
+client = 12379
+metrics = 12381
+
+[launcher]
+kind = "static-pod"
+image = "registry.k8s.io/etcd:3.6.5-0"
+unitName = "acme-etcd"
+unitDir = "/etc/systemd/system"
+
+[pki]
+ca = "etcd/server-ca"
+peerCa = "etcd/peer-ca"
+server = "etcd/server-client"
+peer = "etcd/peer-server-client"
+client = "etcd/client"
+apiserver = ""
+
+[gate]
+maxLag = 20
+stability = "1s"
+interval = "100ms"
+
+[floors]
+maxLag = 50
+stability = "500ms"
+
+[timeouts]
+approval = "1h"
+
+[names]
+namespace = "acme-system"
+lease = "acme-join"
+progress = "acme-joins"
+lock = "/acme.example/join-lock/"
+
+[[plugins]]
+source = "embedded:version-window"
+settings = { minimum = "3.5.0" }
+
+[[plugins]]
+name = "webhook"
+source = "plugins/hook.wasm"
+digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+failurePolicy = "Fail"
+grants.http = [{ host = "hooks.acme.example" }]
+
+[[banned]]
+flag = "--insecure"
+reason = "acme's clusters speak TLS"
+"#;
+
+fn read(text: &str) -> Result<ProfileFile, crate::config::policy::Mistake> {
+    ProfileFile::of_bytes(Path::new("profile.toml"), text.as_bytes())
+}
+
+/// What is said of a text after the head, with its hints.
+fn said(rest: &str) -> String {
+    match read(&format!("{HEAD}{rest}")) {
+        Ok(_) => "accepted".to_owned(),
+        Err(mistake) => std::iter::once(mistake.to_string()).chain(mistake.hints).collect::<Vec<_>>().join("\n"),
+    }
+}
+
+#[test]
+fn everything_can_be_said() {
+    let file = read(FULL).unwrap();
+    let profile = &file.profile;
+    assert_eq!(file.title(), "acme 1.2 (profile.toml)");
+    assert_eq!(profile.paths.data, Some(AbsolutePath("/srv/acme/etcd".into())));
+    assert_eq!(profile.launcher.kind, Some(LauncherKind::StaticPod));
+    assert_eq!(profile.pki.apiserver, Some(PkiName(String::new())));
+    assert_eq!(profile.floors.max_lag, Some(50));
+    let names: Vec<String> = profile.plugins.iter().map(Profile::plugin_name).collect();
+    assert_eq!(names, ["version-window", "webhook"]);
+    assert_eq!(profile.plugins[0].settings["minimum"], "3.5.0");
+    assert_eq!(profile.banned[0].reason.0, "acme's clusters speak TLS");
+    let at = |keys: &[&str]| file.place(keys).map(|place| place.line);
+    assert_eq!(
+        (at(&["ports", "client"]), at(&["plugins", "1", "digest"]), at(&["ports", "other"])),
+        (Some(22), Some(63), None)
+    );
+}
+
+#[test]
+fn a_name_is_enough() {
+    let profile = read(HEAD).unwrap().profile;
+    assert_eq!(profile.title(), "acme");
+    assert_eq!((profile.paths, profile.ports), (Paths::default(), Ports::default()));
+}
+
+#[test]
+fn mistakes_of_the_text() {
+    insta::assert_snapshot!(said("[paths\n"), @"");
+    insta::assert_snapshot!(said("[paths]\npkidir = \"/p\"\n"), @"");
+    insta::assert_snapshot!(said("[path]\npki = \"/p\"\n"), @"");
+    insta::assert_snapshot!(said("[ports]\npeer = \"2380\"\n"), @"");
+    insta::assert_snapshot!(said("[ports]\npeer = 70000\n"), @"");
+    insta::assert_snapshot!(said("[launcher]\nkind = \"docker\"\n"), @"");
+    insta::assert_snapshot!(said("name = \"twice\"\n"), @"");
+    insta::assert_snapshot!(said("banned = \"--insecure\"\n"), @"");
+    let head = read("name = \"acme\"\n").unwrap_err();
+    insta::assert_snapshot!(format!("{head}\n{}", head.hints.join("\n")), @"");
+    let version = read("apiVersion = \"runner.dev/v2\"\nname = \"acme\"\n").unwrap_err();
+    insta::assert_snapshot!(format!("{version}\n{}", version.hints.join("\n")), @"");
+}
+
+#[test]
+fn values_that_cannot_be() {
+    insta::assert_snapshot!(said("root = \"mnt\"\n"), @"");
+    insta::assert_snapshot!(said("[paths]\ndata = \"/var/../etc\"\n"), @"");
+    insta::assert_snapshot!(said("[paths]\netcd = \"bin/etcd\"\n"), @"");
+    insta::assert_snapshot!(said("[pki]\nserver = \"etcd/server.crt\"\n"), @"");
+    insta::assert_snapshot!(said("[pki]\nserver = \"/etc/server\"\n"), @"");
+    insta::assert_snapshot!(said("[pki]\npeer = \"\"\n"), @"");
+    insta::assert_snapshot!(said("[names]\nlease = \"Runner_Join\"\n"), @"");
+    insta::assert_snapshot!(said("[names]\nlock = \"lock\"\n"), @"");
+    insta::assert_snapshot!(said("[launcher]\nunitName = \"etcd.service\"\n"), @"");
+    insta::assert_snapshot!(said("[ports]\npeer = 2380\nclient = 2380\n"), @"");
+    insta::assert_snapshot!(said("[ports]\nclient = 0\n"), @"");
+    insta::assert_snapshot!(said("[gate]\nmaxLag = 100\n[floors]\nmaxLag = 50\n"), @"");
+    insta::assert_snapshot!(said("[gate]\nstability = \"100ms\"\n[floors]\nstability = \"500ms\"\n"), @"");
+    insta::assert_snapshot!(said("[timeouts]\nadd = \"0s\"\n"), @"");
+}
+
+#[test]
+fn plugins_and_flags_that_cannot_be() {
+    insta::assert_snapshot!(said("[[plugins]]\nsource = \"hook.wasm\"\n"), @"");
+    insta::assert_snapshot!(said("[[plugins]]\nsource = \"embedded:a\"\n[[plugins]]\nsource = \"embedded:b\"\nname = \"a\"\n"), @"");
+    insta::assert_snapshot!(said("[[plugins]]\nsource = \"embedded:a\"\nsetings = {}\n"), @"");
+    insta::assert_snapshot!(said("[[plugins]]\nsource = \"embedded:a\"\n[plugins.limits]\ncpu = \"0s\"\n"), @"");
+    insta::assert_snapshot!(said("adjustable = [\"b\"]\n[[plugins]]\nsource = \"embedded:a\"\n"), @"");
+    insta::assert_snapshot!(said("[[banned]]\nflag = \"insecure\"\nreason = \"r\"\n"), @"");
+    insta::assert_snapshot!(said("[[banned]]\nflag = \"--insecure\"\nreason = \" \"\n"), @"");
+    insta::assert_snapshot!(said("[[banned]]\nflag = \"--a-b\"\nreason = \"r\"\n[[banned]]\nflag = \"--a-b\"\nreason = \"r\"\n"), @"");
+}
+
+#[test]
+fn what_is_no_text_is_said_with_its_place() {
+    let read = |bytes: &[u8]| ProfileFile::of_bytes(Path::new("p"), bytes).unwrap_err().to_string();
+    insta::assert_snapshot!(read(b"name = \"\xff\""), @"");
+    assert!(read(&vec![b'#'; 2 << 20]).contains("larger than 1 MiB"));
+}
+
+/// Longer would be a hang: the largest file that is read at all takes a fraction of it.
+const SOON: Duration = Duration::from_secs(20);
+
+fn is_answered(text: &[u8]) {
+    let began = Instant::now();
+    if let Err(mistake) = ProfileFile::of_bytes(Path::new("profile.toml"), text) {
+        let said = mistake.to_string();
+        assert!(said.starts_with("profile.toml") && !said.contains('\n'), "{said}");
+    }
+    assert!(began.elapsed() < SOON, "{:?} for {:?}", began.elapsed(), String::from_utf8_lossy(text));
+}
+
+/// Pieces that mean something in TOML, thrown together.
+fn tomlish() -> impl Strategy<Value = String> {
+    let pieces = [
+        HEAD,
+        "[paths]\n",
+        "pki = ",
+        "[[plugins]]\n",
+        "source = ",
+        "[plugins.settings]\n",
+        "a.b.c = ",
+        "\"x\"",
+        "'y'",
+        "\"\"\"",
+        "'''",
+        "[",
+        "]",
+        "{",
+        "}",
+        "=",
+        ",",
+        ".",
+        "\n",
+        "\r\n",
+        "\t",
+        "#",
+        "1979-05-27T07:32:00Z",
+        "inf",
+        "nan",
+        "-0x1",
+        "1_000",
+        "99999999999999999999",
+        "true",
+        "\\u0000",
+        "\u{0}",
+        "\u{feff}",
+        "é",
+        "[names]\n",
+        "[[banned]]\n",
+        "flag = \"--x-y\"\n",
+    ];
+    prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..40).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        is_answered(&bytes);
+    }
+
+    #[test]
+    fn any_toml_is_answered(text in tomlish()) {
+        is_answered(text.as_bytes());
+    }
+
+    #[test]
+    fn a_damaged_profile_is_answered(at in 0..FULL.len(), with in any::<u8>(), cut in any::<bool>()) {
+        let mut bytes = FULL.as_bytes().to_vec();
+        if cut { bytes.truncate(at) } else { bytes[at] = with }
+        is_answered(&bytes);
+    }
+
+    #[test]
+    fn nested_without_end_is_answered(depth in 0usize..5000) {
+        is_answered(format!("{HEAD}root = {}", "[".repeat(depth)).as_bytes());
+        is_answered(format!("{HEAD}[{}]", vec!["a"; depth.max(1)].join(".")).as_bytes());
+        is_answered(format!("{HEAD}root = {}", "{a=".repeat(depth)).as_bytes());
+    }
+}
