@@ -240,6 +240,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_put_aside_is_whole_and_leaves_the_directory_as_it_was() {
+        for folder in [true, false] {
+            let (above, dir) = made(&["member/wal/0.wal", "member/snap/db"]);
+            let aside = set_aside(&dir, folder).unwrap().expect("it tells where");
+            assert_eq!(aside.parent(), dir.parent());
+            assert!(aside.file_name().unwrap().to_string_lossy().starts_with("data.undone-"), "{}", aside.display());
+            assert!(aside.join("member/snap/db").is_file());
+            assert_eq!(fs::metadata(&aside).unwrap().permissions().mode() & 0o777, 0o700);
+            assert_eq!(inspect(&dir).unwrap(), if folder { DataDir::Absent } else { DataDir::Empty });
+            // Nothing to put aside is told as nothing, and leaves nothing.
+            assert_eq!(set_aside(&dir, folder).unwrap(), None);
+            assert_eq!(fs::read_dir(above.path()).unwrap().count(), if folder { 1 } else { 2 });
+        }
+        // A link in the data's place is not followed.
+        let (above, dir) = made(&[]);
+        symlink(above.path(), dir.join("member")).unwrap();
+        assert!(set_aside(&dir, true).unwrap_err().message.ends_with("is a symbolic link: not removed"));
+    }
+
+    #[test]
     fn what_is_not_a_members_data_is_said() {
         assert_eq!(inspect(Path::new("/no/such/dir")).unwrap(), DataDir::Absent);
         let (_above, dir) = made(&["lost+found/x"]);

@@ -160,8 +160,56 @@ mod tests {
     #[test]
     fn a_joining_member() {
         let files = written("3.6.5", &["--quota-backend-bytes=1"], &[("GOGC", "50")]).unwrap();
-        insta::assert_snapshot!(files.unit, @"");
-        insta::assert_snapshot!(files.environment, @"");
+        insta::assert_snapshot!(files.unit, @r"
+        # Written by runner for the etcd member n2; removed when its join is undone.
+        [Unit]
+        Description=etcd member n2
+        Documentation=https://etcd.io/docs/
+        Wants=network-online.target
+        After=network-online.target
+        # A member that cannot reach the others yet is tried again and again, not given up.
+        StartLimitIntervalSec=0
+
+        [Service]
+        # etcd says that it is ready once it serves clients. A member that first receives a large database takes its time.
+        Type=notify
+        TimeoutStartSec=infinity
+        EnvironmentFile=/etc/systemd/system/etcd.env
+        ExecStart=/usr/local/bin/etcd --data-dir=/var/lib/etcd --quota-backend-bytes=1
+        SyslogIdentifier=etcd
+        Restart=on-failure
+        RestartSec=5s
+        LimitNOFILE=65536
+        OOMScoreAdjust=-999
+        NoNewPrivileges=yes
+        ProtectSystem=strict
+        ReadWritePaths=/var/lib/etcd
+        ProtectKernelTunables=yes
+        ProtectKernelModules=yes
+        ProtectControlGroups=yes
+        PrivateDevices=yes
+        RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+        RestrictNamespaces=yes
+        RestrictRealtime=yes
+        LockPersonality=yes
+
+        [Install]
+        WantedBy=multi-user.target
+        ");
+        insta::assert_snapshot!(files.environment, @r#"
+        # Written by runner for the etcd member n2; removed when its join is undone.
+        ETCD_NAME="n2"
+        ETCD_LISTEN_PEER_URLS="http://10.0.0.2:2380"
+        ETCD_INITIAL_ADVERTISE_PEER_URLS="http://10.0.0.2:2380"
+        ETCD_LISTEN_CLIENT_URLS="http://10.0.0.2:2379"
+        ETCD_ADVERTISE_CLIENT_URLS="http://10.0.0.2:2379"
+        ETCD_INITIAL_CLUSTER="n1=http://10.0.0.1:2380,n2=http://10.0.0.2:2380"
+        ETCD_INITIAL_CLUSTER_STATE="existing"
+        ETCD_LISTEN_METRICS_URLS="http://127.0.0.1:2381"
+        ETCD_FEATURE_GATES="InitialCorruptCheck=true"
+        ETCD_LOG_OUTPUTS="stderr"
+        GOGC="50"
+        "#);
     }
 
     #[test]

@@ -47,7 +47,104 @@ fn arguments(version: &str, extra: &[&str]) -> Vec<String> {
 
 #[test]
 fn a_joining_member_of_3_6() {
-    insta::assert_snapshot!(written(&config("3.6.5"), "3.6.5", true).unwrap(), @"");
+    insta::assert_snapshot!(written(&config("3.6.5"), "3.6.5", true).unwrap(), @r"
+    # Written by runner for the etcd member n2; removed when its join is undone.
+    apiVersion: v1
+    kind: Pod
+    metadata:
+      annotations:
+        kubeadm.kubernetes.io/etcd.advertise-client-urls: https://10.0.0.2:2379
+      labels:
+        component: etcd
+        tier: control-plane
+      name: etcd
+      namespace: kube-system
+    spec:
+      containers:
+      - command:
+        - etcd
+        - --advertise-client-urls=https://10.0.0.2:2379
+        - --cert-file=/etc/kubernetes/pki/etcd/server.crt
+        - --client-cert-auth=true
+        - --data-dir=/var/lib/etcd
+        - --feature-gates=InitialCorruptCheck=true
+        - --initial-advertise-peer-urls=https://10.0.0.2:2380
+        - --initial-cluster=n1=https://10.0.0.1:2380,n2=https://10.0.0.2:2380
+        - --initial-cluster-state=existing
+        - --key-file=/etc/kubernetes/pki/etcd/server.key
+        - --listen-client-urls=https://127.0.0.1:2379,https://10.0.0.2:2379
+        - --listen-metrics-urls=http://127.0.0.1:2381
+        - --listen-peer-urls=https://10.0.0.2:2380
+        - --name=n2
+        - --peer-cert-file=/etc/kubernetes/pki/etcd/peer.crt
+        - --peer-client-cert-auth=true
+        - --peer-key-file=/etc/kubernetes/pki/etcd/peer.key
+        - --peer-trusted-ca-file=/etc/kubernetes/pki/etcd/ca.crt
+        - --snapshot-count=10000
+        - --trusted-ca-file=/etc/kubernetes/pki/etcd/ca.crt
+        - --watch-progress-notify-interval=5s
+        image: registry.k8s.io/etcd:3.6.5-0
+        imagePullPolicy: IfNotPresent
+        livenessProbe:
+          failureThreshold: 8
+          httpGet:
+            host: 127.0.0.1
+            path: /livez
+            port: probe-port
+            scheme: HTTP
+          initialDelaySeconds: 10
+          periodSeconds: 10
+          timeoutSeconds: 15
+        name: etcd
+        ports:
+        - containerPort: 2381
+          name: probe-port
+          protocol: TCP
+        readinessProbe:
+          failureThreshold: 3
+          httpGet:
+            host: 127.0.0.1
+            path: /readyz
+            port: probe-port
+            scheme: HTTP
+          periodSeconds: 1
+          timeoutSeconds: 15
+        resources:
+          requests:
+            cpu: 100m
+            memory: 100Mi
+        startupProbe:
+          failureThreshold: 24
+          httpGet:
+            host: 127.0.0.1
+            path: /livez
+            port: probe-port
+            scheme: HTTP
+          initialDelaySeconds: 10
+          periodSeconds: 10
+          timeoutSeconds: 15
+        volumeMounts:
+        - mountPath: /var/lib/etcd
+          name: etcd-data
+        - mountPath: /etc/kubernetes/pki/etcd
+          name: etcd-certs
+      hostNetwork: true
+      priority: 2000001000
+      priorityClassName: system-node-critical
+      securityContext:
+        seccompProfile:
+          type: RuntimeDefault
+      volumes:
+      - hostPath:
+          path: /etc/kubernetes/pki/etcd
+          type: DirectoryOrCreate
+        name: etcd-certs
+      - hostPath:
+          path: /var/lib/etcd
+          type: DirectoryOrCreate
+        name: etcd-data
+    status: {}
+    ");
 }
 
 #[test]
@@ -119,4 +216,99 @@ fn what_the_pod_cannot_see_is_refused() {
         written(&scattered, "3.6.5", true).unwrap_err().message,
         "the certificates lie in several folders (/elsewhere, /etc/kubernetes/pki/etcd), and the pod sees one"
     );
+}
+
+/// What real kubeadm wrote for a first member, and what ours for the same one has otherwise, line by line.
+fn differences(minor: &str, name: &str) -> Vec<String> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/kubeadm").join(minor);
+    let path = folder.join(name);
+    let theirs = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let read: Pod = serde_saphyr::from_str(&theirs).unwrap();
+    let container = read.spec.unwrap().containers.remove(0);
+    let command = container.command.unwrap();
+    let value = |flag: &str| {
+        let found = command.iter().find_map(|argument| argument.strip_prefix(&format!("--{flag}=")));
+        found.unwrap_or_else(|| panic!("{flag} in {command:?}")).to_owned()
+    };
+    let list = |flag: &str| value(flag).split(',').map(str::to_owned).collect::<Vec<_>>();
+    let image = container.image.unwrap();
+    let version = super::super::image::version(&image, None).unwrap();
+    let mut config = config("3.6.5");
+    config.image = image;
+    config.member.data_dir = value("data-dir").into();
+    config.member.metrics_url = Some(value("listen-metrics-urls"));
+    // What stands behind kubeadm's own flags, which end with this one or that.
+    let last = |argument: &String| ["--watch-progress-notify", "--trusted-ca-file"].iter().any(|a| argument.starts_with(a));
+    config.member.extra_args = command[command.iter().rposition(last).unwrap() + 1..].to_vec();
+    let variables = container.env.into_iter().flatten().map(|e| (e.name, e.value.unwrap_or_default()));
+    config.member.env = variables.collect();
+    let failures = container.startup_probe.unwrap().failure_threshold.unwrap();
+    config.startup_timeout = std::time::Duration::from_secs(failures as u64 * 10);
+    let name = value("name");
+    let spec = MemberSpec {
+        peer_urls: list("initial-advertise-peer-urls"),
+        client_urls: list("advertise-client-urls"),
+        initial_cluster: vec![(name.clone(), value("initial-advertise-peer-urls"))],
+        name,
+        existing: false,
+    };
+    let ours = manifest(&spec, &config, &version).unwrap();
+    // We quote what begins with a colon; kubeadm's YAML writer does not.
+    lines_apart(&theirs, &ours.replace("\"::1\"", "::1"))
+}
+
+/// `-` lines that only the first text has, `+` lines that only the second has, in their order; texts with few differences.
+fn lines_apart(a: &str, b: &str) -> Vec<String> {
+    let (mut a, mut b): (Vec<_>, Vec<_>) = (a.lines().collect(), b.lines().collect());
+    let mut apart = Vec::new();
+    while !a.is_empty() || !b.is_empty() {
+        let (first, second) = (a.first().copied(), b.first().copied());
+        if first == second {
+            a.remove(0);
+            b.remove(0);
+            continue;
+        }
+        // The shorter way to meet again wins.
+        let gone = first.and_then(|_| second.and_then(|line| a.iter().position(|other| *other == line)));
+        let new = second.and_then(|_| first.and_then(|line| b.iter().position(|other| *other == line)));
+        match (gone, new) {
+            (None, None) => {
+                apart.extend(first.map(|line| format!("- {}", line.trim())));
+                apart.extend(second.map(|line| format!("+ {}", line.trim())));
+                a.drain(..usize::from(first.is_some()));
+                b.drain(..usize::from(second.is_some()));
+            }
+            (Some(gone), new) if new.is_none_or(|new| gone <= new) => {
+                apart.extend(a.drain(..gone).map(|line| format!("- {}", line.trim())));
+            }
+            (_, new) => apart.extend(b.drain(..new.unwrap_or(b.len())).map(|line| format!("+ {}", line.trim()))),
+        }
+    }
+    apart
+}
+
+#[test]
+fn it_is_what_real_kubeadm_writes_but_for_the_comment_and_the_startup_probe() {
+    let comment = "+ # Written by runner for the etcd member cp-1; removed when its join is undone.";
+    for minor in ["v1.35", "v1.36"] {
+        for name in ["v1beta3-ipv4.etcd.yaml", "v1beta4-ipv4.etcd.yaml", "v1beta4-ipv6.etcd.yaml"] {
+            let found = differences(minor, name);
+            assert_eq!(found, [comment, "- path: /readyz", "+ path: /livez"], "{minor} {name}");
+        }
+    }
+    // Before 1.34 the probes name the port by its number, and an empty time is written out.
+    for name in ["v1beta3-ipv4.etcd.yaml", "v1beta4-ipv4.etcd.yaml", "v1beta4-ipv6.etcd.yaml"] {
+        let found = differences("v1.33", name);
+        let port = ["- port: 2381", "+ port: probe-port"];
+        let ports = ["+ ports:", "+ - containerPort: 2381", "+ name: probe-port", "+ protocol: TCP"];
+        let expected: Vec<_> = [comment, "- creationTimestamp: null"]
+            .into_iter()
+            .chain(port)
+            .chain(ports)
+            .chain(port)
+            .chain(["- path: /readyz", "+ path: /livez"])
+            .chain(port)
+            .collect();
+        assert_eq!(found, expected, "{name}");
+    }
 }
