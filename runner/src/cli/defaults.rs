@@ -13,6 +13,7 @@ use super::launcher_args::LauncherKind;
 use crate::cluster::etcd::LOCK_PREFIX;
 use crate::config::profile::ProfileFile;
 use crate::distribution::Distribution;
+use crate::kubernetes::Names;
 use crate::launch::{KUBELET_CONFIG, UNIT_DIR};
 use crate::pipeline::{Failure, Gate, OnApprovalTimeout, StaleLearner, Timeouts};
 use crate::pki::Layout;
@@ -47,6 +48,8 @@ pub(super) struct Defaults {
     pub(super) unit_dir: PathBuf,
     /// What the lock's keys in etcd begin with.
     pub(super) lock_prefix: String,
+    /// What runner's objects in Kubernetes are called.
+    pub(super) kubernetes: Names,
     /// What the files below the pki folder are called.
     pub(super) pki_layout: Layout,
     /// Where runs keep their journal; none for what goes with the user.
@@ -67,12 +70,12 @@ pub(super) struct Defaults {
     pub(super) stale_learner: StaleLearner,
     /// What becomes of a learner that is not approved in time.
     pub(super) on_approval_timeout: OnApprovalTimeout,
+    /// What a kubeadm document says of this node.
+    pub(super) node: FromKubeadm,
     /// The program, and what is built into it.
     pub(super) distribution: Distribution,
     /// The profile in force, which is in the values above already.
     pub(super) profile: Option<Arc<ProfileFile>>,
-    /// What a kubeadm document says of this node.
-    pub(super) node: FromKubeadm,
 }
 
 impl Defaults {
@@ -91,6 +94,7 @@ impl Defaults {
             unit_name: "etcd".to_owned(),
             unit_dir: PathBuf::from(UNIT_DIR),
             lock_prefix: LOCK_PREFIX.to_owned(),
+            kubernetes: Names::default(),
             pki_layout: Layout::kubeadm(),
             state_dir: None,
             plugin_store: None,
@@ -101,9 +105,9 @@ impl Defaults {
             start_elsewhere: Duration::from_secs(30 * 60),
             stale_learner: StaleLearner::Wait,
             on_approval_timeout: OnApprovalTimeout::Undo,
+            node: FromKubeadm::default(),
             distribution: Distribution::runner(),
             profile: None,
-            node: FromKubeadm::default(),
         }
     }
 

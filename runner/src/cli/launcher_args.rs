@@ -62,6 +62,11 @@ impl LauncherArgs {
         self.launcher.unwrap_or(defaults.launcher)
     }
 
+    /// Whether the command line names an image.
+    pub(super) fn image_given(&self) -> bool {
+        self.image.is_some()
+    }
+
     /// The launcher and all that it needs; refuses options that are for another one.
     pub(super) fn chosen(
         &self,
@@ -92,7 +97,7 @@ impl LauncherArgs {
         let mut member = member.config(defaults, planned, pki);
         member.listen_client_urls = member.listen_client_urls.map(|urls| listen_client_urls(&urls));
         StaticPodConfig {
-            image: self.image.clone().or_else(|| defaults.node.image.clone()).unwrap_or_default(),
+            image: self.image.clone().or_else(|| defaults.node.image.clone()).unwrap_or_else(|| defaults.image.clone()),
             etcd_version: self.etcd_version.clone(),
             manifests_dir: self.manifests_dir.clone().map(absolute).or_else(|| defaults.manifests_dir.clone()),
             kubelet_config: self.kubelet_config.clone().map_or_else(|| defaults.kubelet_config.clone(), absolute),

@@ -60,7 +60,10 @@ fn certificates_carry_kubeadms_names() {
     assert_eq!(subject(&pki.dir().join("etcd/healthcheck-client.crt")), "CN=kube-etcd-healthcheck-client");
     let api = subject(&pki.dir().join("apiserver-etcd-client.crt"));
     assert_eq!(api, "O=system:masters, CN=kube-apiserver-etcd-client");
-    assert_eq!(node("10.0.0.1").alternative(&[]), ["cp-1", "localhost", "10.0.0.1", "127.0.0.1", "::1", "etcd.example.com"]);
+    let names =
+        |further: &[&str]| node("10.0.0.1").alternative(&further.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>());
+    assert_eq!(names(&[]), ["cp-1", "localhost", "10.0.0.1", "127.0.0.1", "::1", "etcd.example.com"]);
+    assert_eq!(names(&["lb.example.com", "localhost"]).last().map(String::as_str), Some("lb.example.com"));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use kube::api::{
 };
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config, Error};
-use runner_harness::{KubeApi, Scratch};
+use runner_harness::{KubeApi, Mischief, Scratch};
 use serde_json::{Value, json};
 
 /// A server to ask: the stand-in, or a real one, with a namespace of the test's own.
@@ -157,7 +157,9 @@ async fn objects_are_made_read_replaced_and_deleted() {
         let wrong = Preconditions { uid: Some("another".into()), resource_version: None };
         let kept = refused(maps.delete("one", &DeleteParams { preconditions: Some(wrong), ..Default::default() }).await);
         assert_eq!((kept.0, kept.1.as_str()), (409, "Conflict"));
-        assert!(kept.2.contains("Precondition failed: UID in precondition: another, UID in object meta: "), "{}", kept.2);
+        let words = "Operation cannot be fulfilled on ConfigMap \"one\": the UID in the precondition (another) does not match the UID \
+                     in record (";
+        assert!(kept.2.starts_with(words), "{}", kept.2);
         let right = Preconditions { uid: made.metadata.uid.clone(), resource_version: None };
         let gone = maps.delete("one", &DeleteParams { preconditions: Some(right), ..Default::default() }).await;
         assert!(gone.expect("it is there").right().is_some_and(|status| status.is_success()));
@@ -591,4 +593,35 @@ async fn a_finalizer_keeps_an_object_until_it_goes() {
         assert_eq!(refused(maps.get("kept").await).0, 404);
         server.remove().await;
     }
+}
+
+/// The stand-in's own: writes whose answers are lost, and a server that goes and comes back.
+#[tokio::test]
+async fn the_stand_in_fails_as_it_is_told() {
+    let scratch = Scratch::new();
+    let api = KubeApi::start(&scratch).await;
+    let kubeconfig = api.kubeconfig.clone();
+    let server = Server::of(&kubeconfig, None).await;
+    let maps = server.maps();
+    let path = format!("/api/v1/namespaces/{}/configmaps", server.namespace);
+    for (mischief, done) in
+        [(Mischief::HangUp, false), (Mischief::HangUpAfter, true), (Mischief::HalfAnswer, true), (Mischief::Hang, false)]
+    {
+        api.mischief_for("POST", &path, mischief.clone(), Some(1));
+        let (object, params) = (map("one", json!({})), PostParams::default());
+        let made = tokio::time::timeout(Duration::from_secs(1), maps.create(&params, &object)).await;
+        assert!(!matches!(made, Ok(Ok(_))), "{mischief:?}");
+        assert_eq!(api.object("configmaps", &server.namespace, "one").is_some(), done, "{mischief:?}");
+        api.take("configmaps", &server.namespace, "one");
+    }
+    maps.create(&PostParams::default(), &map("two", json!({}))).await.expect("each was for once");
+    let stream = maps.watch(&WatchParams::default(), "0").await.expect("a watch").boxed();
+    pin_mut!(stream);
+    assert_eq!(next(&mut stream).await, ("ADDED", "two".to_owned()));
+    api.stop().await;
+    assert!(!matches!(stream.try_next().await, Ok(Some(_))), "the watch ends with the server");
+    let gone = maps.get("two").await.expect_err("nobody listens");
+    assert!(matches!(gone, Error::Service(_) | Error::HyperError(_)), "{gone:?}");
+    api.come_back().await;
+    maps.get("two").await.expect("nothing was forgotten");
 }

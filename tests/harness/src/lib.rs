@@ -7,6 +7,7 @@ pub mod facts;
 
 pub use binaries::{EtcdBinary, etcd_versions, every_minor, guest, newest, of_minor, runner_bin, target_dir};
 pub use cluster::{ClusterOptions, RealCluster};
+pub use hosts::{Family, Host, Network, in_a_network_of_its_own};
 pub use kube_api::{Call, KubeApi, Mischief};
 pub use kubelet::{Kubelet, KubeletOptions, OnPod};
 pub use load::{Load, LoadReport};
@@ -23,6 +24,7 @@ pub use wait::eventually;
 
 mod binaries;
 mod cluster;
+mod hosts;
 mod kube_api;
 mod kubelet;
 mod load;

@@ -1,6 +1,7 @@
 //! A node whose member the runner itself starts: its ports, folders and certificates, and the command lines for it.
 
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,7 +9,7 @@ use etcd_client::Client;
 use serde_json::Value;
 
 use crate::cluster::connect;
-use crate::{ClientFiles, EtcdBinary, Scratch, Spawned, Tls, free_port, runner_bin, target_dir};
+use crate::{ClientFiles, EtcdBinary, Host, Scratch, Spawned, Tls, free_port, runner_bin, target_dir};
 
 /// A node of a cluster. Everything of it is in a folder of its own in a [`Scratch`], so that its etcd ends with the scratch.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Node {
     pub binary: EtcdBinary,
     /// Whether it speaks TLS.
     pub tls: Tls,
+    /// `--advertise-address`
+    pub address: IpAddr,
     /// `--peer-port`
     pub peer_port: u16,
     /// `--client-port`
@@ -41,6 +44,7 @@ impl Node {
             name: name.to_owned(),
             binary: binary.clone(),
             tls,
+            address: Ipv4Addr::LOCALHOST.into(),
             peer_port: free_port(),
             client_port: free_port(),
             metrics_url: format!("http://127.0.0.1:{}", free_port()),
@@ -48,6 +52,13 @@ impl Node {
             state_dir: folder.join("state"),
             pki_dir: folder.join("pki"),
         }
+    }
+
+    /// A node that is a host of its own, with etcd's usual ports. Its commands have to be run on the host: [`Host::command`].
+    pub fn on(host: &Host, scratch: &Scratch, binary: &EtcdBinary, tls: Tls) -> Self {
+        let metrics_url = "http://127.0.0.1:2381".to_owned();
+        let node = Self::plan(scratch, &host.name, binary, tls);
+        Self { address: host.address(), peer_port: 2380, client_port: 2379, metrics_url, ..node }
     }
 
     /// Copies the CA of this pki folder, with its key, as kubeadm's `upload-certs` hands it to a joining node.
@@ -62,12 +73,12 @@ impl Node {
 
     /// Where clients reach it.
     pub fn client_url(&self) -> String {
-        format!("{}://127.0.0.1:{}", self.tls.scheme(), self.client_port)
+        format!("{}://{}", self.tls.scheme(), SocketAddr::new(self.address, self.client_port))
     }
 
     /// Where the other members reach it.
     pub fn peer_url(&self) -> String {
-        format!("{}://127.0.0.1:{}", self.tls.scheme(), self.peer_port)
+        format!("{}://{}", self.tls.scheme(), SocketAddr::new(self.address, self.peer_port))
     }
 
     /// `runner init` for this node.
@@ -75,7 +86,7 @@ impl Node {
         self.with_member(self.with_trust(self.command("init")))
     }
 
-    /// `runner join` for this node, to the cluster behind these endpoints, with its events on stdout.
+    /// `runner join` for this node, to the cluster behind these endpoints (none: whatever runner finds), with its events on stdout.
     pub fn join(&self, endpoints: &[String]) -> Command {
         let mut command = self.join_for_people(endpoints);
         command.args(["--output", "json"]);
@@ -142,7 +153,9 @@ impl Node {
 
     fn joining(&self, subcommand: &str, endpoints: &[String]) -> Command {
         let mut command = self.with_member(self.with_trust(self.command(subcommand)));
-        command.args(["--endpoints", &endpoints.join(",")]);
+        if !endpoints.is_empty() {
+            command.args(["--endpoints", &endpoints.join(",")]);
+        }
         command
     }
 
@@ -173,7 +186,8 @@ impl Node {
     }
 
     fn with_member(&self, mut command: Command) -> Command {
-        command.args(["--name", &self.name, "--advertise-address", "127.0.0.1", "--metrics-url", &self.metrics_url]);
+        command.args(["--name", &self.name, "--advertise-address", &self.address.to_string()]);
+        command.args(["--metrics-url", &self.metrics_url]);
         command.args(["--peer-port", &self.peer_port.to_string(), "--client-port", &self.client_port.to_string()]);
         command.arg("--data-dir").arg(&self.data_dir).arg("--etcd").arg(&self.binary.path);
         command

@@ -44,6 +44,17 @@ impl Defaults {
         });
         self.node.image = launcher.image.clone().or(self.node.image);
         self.unit_name = launcher.unit_name.as_ref().map_or(self.unit_name, |name| name.0.clone());
+        let mut kubernetes = self.kubernetes;
+        for (name, to) in [
+            (&names.namespace, &mut kubernetes.namespace),
+            (&names.lease, &mut kubernetes.lease),
+            (&names.progress, &mut kubernetes.progress),
+        ] {
+            if let Some(name) = name {
+                to.clone_from(&name.0);
+            }
+        }
+        self.kubernetes = kubernetes;
         self.lock_prefix = names.lock.as_ref().map_or(self.lock_prefix, |prefix| prefix.0.clone());
         self.pki_layout = layout(self.pki_layout, &profile.pki);
         self.gate = gate(self.gate, &profile.gate, &profile.floors);

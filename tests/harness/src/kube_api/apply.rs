@@ -68,9 +68,7 @@ pub(super) fn apply(kind: &Kind, live: Option<&Value>, wanted: &Value, manager: 
         let differs = |path: &Vec<String>| mine.get(path).is_some_and(|value| there.get(path) != Some(value));
         let lost: Vec<_> = owned.iter().filter(|path| differs(path)).cloned().collect();
         for path in lost {
-            let version = entry["apiVersion"].as_str().unwrap_or_default();
-            let who = entry["manager"].to_string();
-            conflicts.push((format!("conflict with {who} using {version}"), fields::shown(&path)));
+            conflicts.push((format!("conflict with {}", shown(entry)), fields::shown(&path)));
             owned.remove(&path);
         }
         entry["fieldsV1"] = fields::to_json(&owned);
@@ -153,6 +151,14 @@ fn strip(value: &mut Value) {
     }
 }
 
+/// An entry's manager, as messages name it.
+fn shown(entry: &Value) -> String {
+    let status = if entry["subresource"] == "status" { " with subresource \"status\"" } else { "" };
+    let text = |field: &str| entry[field].as_str().unwrap_or_default();
+    let using = if text("operation") == "Update" { format!(" using {}", text("apiVersion")) } else { String::new() };
+    format!("{:?}{status}{using}", text("manager"))
+}
+
 fn owners(object: &Value) -> Vec<Value> {
     object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default()
 }
@@ -188,7 +194,12 @@ fn refusal(kind: &Kind, conflicts: &[(String, String)]) -> super::failure::Answe
     let words = match conflicts {
         [(who, field)] => format!("Apply failed with 1 conflict: {who}: {field}"),
         many => {
-            let lines: Vec<_> = many.iter().map(|(who, field)| format!("{who}:\n- {field}")).collect();
+            let mut whose = std::collections::BTreeMap::<_, Vec<_>>::new();
+            many.iter().for_each(|(who, field)| whose.entry(who).or_default().push(format!("\n- {field}")));
+            let lines: Vec<_> = whose
+                .into_iter()
+                .map(|(who, fields)| format!("{}:{}", who.replacen("conflict", "conflicts", 1), fields.concat()))
+                .collect();
             format!("Apply failed with {} conflicts: {}", many.len(), lines.join("\n"))
         }
     };

@@ -44,6 +44,18 @@ pub(super) fn conflict(kind: &Kind, name: &str, why: &str) -> Answer {
     about(kind, name, 409, "Conflict", &words)
 }
 
+/// A delete whose precondition (`UID`, `ResourceVersion`) does not hold. The real one names the kind here, not the resource.
+pub(super) fn precondition(kind: &Kind, name: &str, what: &str, wanted: &str, there: &str) -> Answer {
+    let since = if what == "UID" { "deleted and then recreated" } else { "modified" };
+    let group = if kind.group.is_empty() { String::new() } else { format!(".{}", kind.group) };
+    let words = format!(
+        "Operation cannot be fulfilled on {}{group} {name:?}: the {what} in the precondition ({wanted}) does not match the {what} \
+         in record ({there}). The object might have been {since}",
+        kind.kind
+    );
+    about(kind, name, 409, "Conflict", &words)
+}
+
 /// The object that was sent is older than the one that is there.
 pub(super) fn stale(kind: &Kind, name: &str) -> Answer {
     conflict(kind, name, "the object has been modified; please apply your changes to the latest version and try again")

@@ -61,7 +61,7 @@ pub struct KubeApi {
     address: SocketAddr,
     acceptor: TlsAcceptor,
     state: Arc<Mutex<State>>,
-    server: JoinSet<()>,
+    server: Mutex<JoinSet<()>>,
 }
 
 /// A request that came.
@@ -105,7 +105,7 @@ impl KubeApi {
         let state = Arc::new(Mutex::new(state));
         let mut server = JoinSet::new();
         server.spawn(serve::serve(listener, acceptor.clone(), Arc::clone(&state)));
-        let api = Self { url, kubeconfig, folder, address, acceptor, state, server };
+        let api = Self { url, kubeconfig, folder, address, acceptor, state, server: Mutex::new(server) };
         for name in NAMESPACES {
             api.put(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }));
         }
@@ -209,15 +209,20 @@ impl KubeApi {
     }
 
     /// Goes away: connections end, new ones are refused. What it holds stays.
-    pub async fn stop(&mut self) {
-        self.server.shutdown().await;
+    pub async fn stop(&self) {
+        let mut server = std::mem::take(&mut *self.server());
+        server.shutdown().await;
     }
 
     /// Comes back at the same address.
-    pub async fn come_back(&mut self) {
+    pub async fn come_back(&self) {
         let address = self.address;
         let listener = eventually("the port to be free", crate::SOON, async || TcpListener::bind(address).await).await;
-        self.server.spawn(serve::serve(listener, self.acceptor.clone(), Arc::clone(&self.state)));
+        self.server().spawn(serve::serve(listener, self.acceptor.clone(), Arc::clone(&self.state)));
+    }
+
+    fn server(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write_kubeconfig(&self, user: &str, token: &str) -> PathBuf {

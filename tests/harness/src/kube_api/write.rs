@@ -178,8 +178,7 @@ pub(super) fn delete(state: &mut State, request: &Request, place: &Place) -> Out
     for (field, words) in [("uid", "UID"), ("resourceVersion", "ResourceVersion")] {
         let (wanted, there) = (text(&options["preconditions"][field]), text(&object["metadata"][field]));
         if !wanted.is_empty() && wanted != there {
-            let why = format!("Precondition failed: {words} in precondition: {wanted}, {words} in object meta: {there}");
-            return Err(conflict(kind, &place.name, &why));
+            return Err(failure::precondition(kind, &place.name, words, wanted, there));
         }
     }
     if dry(request) || options["dryRun"].as_array().is_some_and(|list| !list.is_empty()) {
