@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::cluster_args::{ClusterArgs, pki_failure};
+use super::defaults::Defaults;
 use super::execution::execute_run;
 use super::kubeadm_args::KubeadmArgs;
 use super::kubernetes_args::Found;

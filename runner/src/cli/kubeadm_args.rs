@@ -11,7 +11,7 @@ use super::cluster_args::absolute;
 use super::defaults::Defaults;
 use super::policy_args::mistaken;
 use crate::config::kubeadm::{ClusterDocument, Documents, NodeDocument, NodeKind, San};
-use crate::kubernetes::{Api, Settings, cluster_configuration};
+use crate::kubernetes::{Api, cluster_configuration};
 use crate::pipeline::Failure;
 
 /// Where kubeadm keeps the cluster's configuration, for messages.

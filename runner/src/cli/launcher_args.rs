@@ -97,7 +97,7 @@ impl LauncherArgs {
         let mut member = member.config(defaults, planned, pki);
         member.listen_client_urls = member.listen_client_urls.map(|urls| listen_client_urls(&urls));
         StaticPodConfig {
-            image: self.image.clone().or_else(|| defaults.node.image.clone()).unwrap_or_else(|| defaults.image.clone()),
+            image: self.image.clone().or_else(|| defaults.node.image.clone()).unwrap_or_default(),
             etcd_version: self.etcd_version.clone(),
             manifests_dir: self.manifests_dir.clone().map(absolute).or_else(|| defaults.manifests_dir.clone()),
             kubelet_config: self.kubelet_config.clone().map_or_else(|| defaults.kubelet_config.clone(), absolute),
