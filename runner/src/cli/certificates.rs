@@ -1,7 +1,7 @@
 //! The certificates that a member and runner itself will use: how long they still last, and whom they name. What cannot be used at
 //! all has been refused before.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
 
@@ -18,7 +18,7 @@ const SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// What is to be said of the files that are here. Others are said by whoever needs them.
 pub(super) fn findings(trust: &Trust, member: Option<&MemberTls>, name: &str) -> Vec<Finding> {
     let own = [&trust.ca, &trust.cert].into_iter().flatten().map(|path| path.as_path());
-    let members = member.iter().flat_map(|tls| [&tls.ca, &tls.server_cert, &tls.peer_cert]).map(|path| path.as_path());
+    let members = member.iter().flat_map(certificates).flatten().map(|path| path.as_path());
     let mut paths: Vec<&Path> = own.chain(members).filter(|path| path.exists()).collect();
     paths.sort();
     paths.dedup();
@@ -35,6 +35,11 @@ pub(super) fn findings(trust: &Trust, member: Option<&MemberTls>, name: &str) ->
         }
     }
     findings
+}
+
+/// A member's certificates, the CAs among them.
+fn certificates(tls: &MemberTls) -> [Option<&PathBuf>; 4] {
+    [Some(&tls.ca), tls.peer_ca.as_ref(), Some(&tls.server_cert), Some(&tls.peer_cert)]
 }
 
 fn ends_soon(path: &Path) -> Option<Finding> {

@@ -12,6 +12,7 @@ use crate::config::policy::{self, Mistake, PolicyFile};
 use crate::config::profile::{Profile, ProfileFile};
 use crate::grants::Grants;
 use crate::pipeline::{Failure, FailurePolicy};
+use crate::plugins;
 use crate::supply::Store;
 
 /// What may be done instead of what was refused.
@@ -111,7 +112,9 @@ impl Mandatory {
         plugins.retain(|plugin| {
             let first = of_profile > 0;
             of_profile = of_profile.saturating_sub(1);
-            let again = |mandatory: &ChosenPlugin| mandatory.name == plugin.name && mandatory.digest == plugin.digest;
+            // A file that nobody locked has no digest yet; one that cannot be read is for loading to say.
+            let digest = || plugin.digest.clone().or_else(|| plugins::digest_of(&plugin.path).ok());
+            let again = |mandatory: &ChosenPlugin| mandatory.name == plugin.name && mandatory.digest == digest();
             first || !self.plugins.iter().any(again)
         });
     }

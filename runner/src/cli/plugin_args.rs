@@ -229,10 +229,16 @@ fn names_locked(path: &Path) -> bool {
 }
 
 fn refuse_twins(plugins: &[ChosenPlugin]) -> Result<(), Failure> {
-    let mut seen: BTreeMap<&str, &Path> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, &ChosenPlugin> = BTreeMap::new();
     for plugin in plugins {
-        if let Some(twin) = seen.insert(&plugin.name, &plugin.path) {
-            let (name, twin, path) = (&plugin.name, twin.display(), plugin.path.display());
+        if let Some(twin) = seen.insert(&plugin.name, plugin) {
+            let (name, path) = (&plugin.name, plugin.path.display());
+            if let Some(profile) = &twin.mandatory {
+                let text = format!("--plugins: {path} has the name of {name}, which is mandatory by the profile {profile}");
+                return Err(bad_input(text)
+                    .hint("a plugin may be added under another name: rename the file, or name it in a policy"));
+            }
+            let twin = twin.path.display();
             let hint =
                 "rename one of the files, or give it a `name` in the policy: it is how settings and verdicts refer to it";
             return Err(bad_input(format!("--plugins: {twin} and {path} are both named {name}")).hint(hint));

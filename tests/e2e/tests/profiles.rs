@@ -361,11 +361,17 @@ async fn what_a_profile_makes_mandatory_nobody_takes_away() {
         let ended = done(by_profile(&stage, &profile, &args), 2).await;
         assert!(ended.stderr.contains(why), "{}", ended.stderr);
     }
+    let twin = stage.cluster.scratch.join("window.wasm");
+    fs::copy(guest("steady-sync"), &twin).expect("the scratch can be written");
+    let ended = done(by_profile(&stage, &profile, &["--plugins", &twin.display().to_string()]), 2).await;
+    assert!(ended.stderr.contains("has the name of window, which is mandatory by the profile acme 7"), "{}", ended.stderr);
     stage.assert_baseline().await;
 
     // Tightening is welcome; the plugin is asked without anybody naming it, and once where somebody does.
     let tightened = policy(&stage, &(entry("failurePolicy: Fail") + "  gate: {maxLag: 10}\n"));
-    let joined = done(by_profile(&stage, &profile, &["--plugins", &tightened, &window]), 0).await;
+    fs::copy(&window, &twin).expect("the scratch can be written");
+    let again = twin.display().to_string();
+    let joined = done(by_profile(&stage, &profile, &["--plugins", &tightened, &window, &again]), 0).await;
     stage.assert_joined().await;
     let verdicts: Vec<_> = joined.events_of("plugin-verdict").into_iter().map(|e| e["plugin"].clone()).collect();
     assert_eq!(verdicts, ["window", "version-window"], "the file under another name is a plugin of its own");

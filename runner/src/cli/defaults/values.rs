@@ -58,6 +58,9 @@ impl Defaults {
             ("timeouts.undo", time(t.undo)),
             ("staleLearner", format!("{:?}", self.stale_learner)),
             ("onApprovalTimeout", format!("{:?}", self.on_approval_timeout)),
+            ("names.namespace", self.kubernetes.namespace.clone()),
+            ("names.lease", self.kubernetes.lease.clone()),
+            ("names.progress", self.kubernetes.progress.clone()),
             ("names.lock", self.lock_prefix.clone()),
         ])
     }
