@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod config;
 pub mod event;
 pub mod grants;
+pub mod kubeadm;
 pub mod kubernetes;
 pub mod launch;
 pub mod pipeline;

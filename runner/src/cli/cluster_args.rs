@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::bad_input;
 use super::defaults::Defaults;
+use super::kubernetes_args::{Found, KubernetesArgs, answers, discovered};
 use crate::cluster::etcd::EtcdCluster;
+use crate::kubernetes::Settings;
 use crate::pipeline::Failure;
 use crate::pki::{Pki, PkiError};
 use crate::tls::{ClientTls, TlsError};
@@ -16,11 +18,14 @@ use crate::tls::{ClientTls, TlsError};
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Cluster")]
 pub(super) struct ClusterArgs {
-    /// Client URLs of the cluster's members, for example `https://10.0.0.1:2379,https://10.0.0.2:2379`
-    #[arg(long, env = "ETCDCTL_ENDPOINTS", value_delimiter = ',', value_name = "URL", required = true)]
+    /// Client URLs of the cluster's members, for example `https://10.0.0.1:2379,https://10.0.0.2:2379` [default: those of etcd's
+    /// pods, by the Kubernetes API]
+    #[arg(long, env = "ETCDCTL_ENDPOINTS", value_delimiter = ',', value_name = "URL")]
     pub(super) endpoints: Vec<String>,
     #[command(flatten)]
     pub(super) trust: TrustArgs,
+    #[command(flatten)]
+    pub(super) kubernetes: KubernetesArgs,
 }
 
 /// The certificates.
@@ -55,9 +60,17 @@ pub(super) struct Trust {
 }
 
 impl ClusterArgs {
-    /// The endpoints as full URLs, without a slash at the end.
-    pub(super) fn endpoints(&self) -> Result<Vec<String>, Failure> {
-        self.endpoints.iter().map(|e| endpoint(e, self.trust.insecure)).collect()
+    /// The endpoints as full URLs, without a slash at the end. Those that were given win, and then Kubernetes is not asked.
+    pub(super) async fn found(&self, kubernetes: Option<&Settings>) -> Result<Found, Failure> {
+        let given: Vec<&String> = self.endpoints.iter().filter(|e| !e.trim().is_empty()).collect();
+        if let Some(settings) = kubernetes.filter(|k| k.required) {
+            answers(settings).await?;
+        }
+        if given.is_empty() {
+            return discovered(kubernetes, self.trust.insecure).await;
+        }
+        let endpoints: Result<Vec<_>, _> = given.into_iter().map(|e| endpoint(e, self.trust.insecure)).collect();
+        Ok(Found { endpoints: endpoints?, ..Found::default() })
     }
 }
 

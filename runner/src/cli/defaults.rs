@@ -13,6 +13,7 @@ use super::launcher_args::LauncherKind;
 use crate::cluster::etcd::LOCK_PREFIX;
 use crate::config::profile::ProfileFile;
 use crate::distribution::Distribution;
+use crate::kubernetes::Names;
 use crate::launch::{KUBELET_CONFIG, UNIT_DIR};
 use crate::pipeline::{Failure, Gate, OnApprovalTimeout, StaleLearner, Timeouts};
 use crate::pki::Layout;
@@ -37,8 +38,6 @@ pub(super) struct Defaults {
     pub(super) metrics_url: String,
     /// Who starts the member.
     pub(super) launcher: LauncherKind,
-    /// The image of a static pod's etcd; empty for none.
-    pub(super) image: String,
     /// Where the kubelet looks for static pods; none for what its configuration says.
     pub(super) manifests_dir: Option<PathBuf>,
     /// The kubelet's configuration.
@@ -49,6 +48,8 @@ pub(super) struct Defaults {
     pub(super) unit_dir: PathBuf,
     /// What the lock's keys in etcd begin with.
     pub(super) lock_prefix: String,
+    /// What runner's objects in Kubernetes are called.
+    pub(super) kubernetes: Names,
     /// What the files below the pki folder are called.
     pub(super) pki_layout: Layout,
     /// Where runs keep their journal; none for what goes with the user.
@@ -88,12 +89,12 @@ impl Defaults {
             client_port: 2379,
             metrics_url: "http://127.0.0.1:2381".to_owned(),
             launcher: LauncherKind::Process,
-            image: String::new(),
             manifests_dir: None,
             kubelet_config: PathBuf::from(KUBELET_CONFIG),
             unit_name: "etcd".to_owned(),
             unit_dir: PathBuf::from(UNIT_DIR),
             lock_prefix: LOCK_PREFIX.to_owned(),
+            kubernetes: Names::default(),
             pki_layout: Layout::kubeadm(),
             state_dir: None,
             plugin_store: None,

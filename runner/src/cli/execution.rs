@@ -8,10 +8,11 @@ use super::output::Readers;
 use super::setup::Setup;
 use super::state_dir::MemberState;
 use super::{Ended, Frame, ended, signals};
+use crate::event::EventSink;
 use crate::pipeline::{Interrupt, JoinPlan, Journal, Operation, execute};
 use crate::plugins::Recorder;
 use crate::recording::FileRecorder;
-use crate::report::Printer;
+use crate::report::{Fanout, Printer};
 
 /// How long the end of the command may be held up by a slow disk.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,12 +31,21 @@ pub(super) async fn execute_run(
     let recording = state.recording_file(&plan.run);
     let recorder = recorder(&recording, &plan.run, setup, printer);
     let to = recorder.clone().map(|recorder| recorder as Arc<dyn Recorder>);
-    let parts =
-        setup.parts(&plan, &frame.defaults.distribution, readers.sink.clone(), to, move |text| printer.say(&text))?;
+    let side = setup.side(&plan, operation != Operation::Join, readers.sink.clone());
+    let sink: Arc<dyn EventSink> = match &side {
+        Some(side) => Arc::new(Fanout(vec![readers.sink.clone(), side.herald()])),
+        None => readers.sink.clone(),
+    };
+    let program = &frame.defaults.distribution;
+    let parts = setup.parts(&plan, program, sink, to, side.as_ref(), move |text| printer.say(&text))?;
     let interrupt: Interrupt = signals::listen(printer);
     let run = plan.run.clone();
     let kept = serde_json::to_value(setup).unwrap_or_default();
     let conclusion = execute(operation, plan, kept, parts, journal, interrupt).await;
+    if let Some(side) = side {
+        // A journal that cannot be read is for a person to look at.
+        side.close(state.journal().map_or(true, |journal| journal.state().unfinished())).await;
+    }
     let record = state.record_file(&run);
     if let Err(error) = readers.close(&record) {
         printer.print_warning(&format!("the run's record could not be written to {}: {error}", record.display()));

@@ -39,7 +39,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
             bad_input("the first member of a cluster has nobody to wait for it").hint("leave --launcher external away")
         );
     }
-    let defaults = args.kubeadm.on_top_of(&frame.defaults, NodeKind::Init, frame).await?;
+    let defaults = args.kubeadm.on_top_of(&frame.defaults, NodeKind::Init, None, frame).await?;
     let planned = args.member.planned(&defaults, args.trust.insecure)?;
     if args.trust.insecure {
         frame

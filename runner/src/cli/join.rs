@@ -1,8 +1,11 @@
 //! `runner join`
 
+use std::path::PathBuf;
+
 use super::cluster_args::{ClusterArgs, pki_failure};
 use super::execution::execute_run;
 use super::kubeadm_args::KubeadmArgs;
+use super::kubernetes_args::Found;
 use super::launcher_args::{LauncherArgs, LauncherKind};
 use super::limit_args::{LimitArgs, Rules};
 use super::member_args::{MemberArgs, Planned};
@@ -11,7 +14,9 @@ use super::setup::{ChosenLauncher, Setup};
 use super::state_dir::{MemberState, StateArgs};
 use super::{Ended as CommandEnded, Frame};
 use crate::config::kubeadm::NodeKind;
-use crate::launch::{Ended, ProcessLauncher};
+use crate::config::policy::PolicyFile;
+use crate::kubernetes::Settings;
+use crate::launch::{Ended, ExternalConfig, ProcessLauncher};
 use crate::pipeline::{Failure, JoinPlan, Operation, Outcome};
 
 /// Arguments of `runner join` and `runner check`: what is to be joined, how, and by whose leave.
@@ -31,6 +36,9 @@ pub(super) struct JoinArgs {
     limits: LimitArgs,
     #[command(flatten)]
     pub(super) launcher: LauncherArgs,
+    /// Once the member is a verified voter, give this node the labels and the taint of a control-plane node, as kubeadm does
+    #[arg(long, help_heading = "Kubernetes")]
+    mark_control_plane: bool,
 }
 
 /// Arguments of `runner join`.
@@ -81,10 +89,11 @@ pub(super) fn warn_insecure(args: &JoinArgs, frame: &Frame) {
 impl JoinArgs {
     /// Checks the arguments and files and makes this node's certificates where the CA's key is here (`issue`).
     pub(super) async fn prepare(&self, issue: bool, frame: &Frame) -> Result<Prepared, Failure> {
-        let defaults = &self.kubeadm.on_top_of(&frame.defaults, NodeKind::Join, frame).await?;
+        let api = self.cluster.kubernetes.api(&frame.defaults);
+        let defaults = &self.kubeadm.on_top_of(&frame.defaults, NodeKind::Join, api.as_ref(), frame).await?;
         let insecure = self.cluster.trust.insecure;
-        let endpoints = self.cluster.endpoints()?;
         let planned = self.member.planned(defaults, insecure)?;
+        let kubernetes = self.cluster.kubernetes.settings(defaults, &planned.name, self.mark_control_plane)?;
         let Chosen { plugins, policy, mut overrides } = self.plugins.chosen(defaults)?;
         let spec = policy.as_ref().map(|file| &file.policy.spec);
         self.limits.check_floors(defaults, policy.as_ref())?;
@@ -94,25 +103,70 @@ impl JoinArgs {
         let pki = (!insecure).then(|| self.cluster.trust.pki(defaults));
         if let Some(pki) = pki.as_ref().filter(|_| issue && !external) {
             pki.issue_node(&planned.node_names()).map_err(|e| pki_failure(&e))?;
+        } else if let Some(pki) = pki.as_ref().filter(|pki| pki.ca_cert().exists()) {
+            // Whoever starts the member: what is here must fit before the cluster is changed.
+            pki.check(&planned.node_names()).map_err(|e| pki_failure(&e))?;
         }
         let trust = self.cluster.trust.trust(defaults);
         // Files that cannot be used are said before anything else is tried.
         trust.cluster()?;
-        let launcher = self.launcher.chosen(defaults, &self.member, &planned, pki.as_ref(), state.log_file())?;
-        let policy = policy.map(|file| format!("{} ({})", file.policy.metadata.name.0, file.path.display()));
+        let mut launcher = self.launcher.chosen(defaults, &self.member, &planned, pki.as_ref(), state.log_file())?;
+        let Found { endpoints, notes, images } = self.cluster.found(kubernetes.as_ref()).await?;
+        launcher.run_as_the_others(images);
         let setup = Setup {
             trust,
             launcher,
             plugins,
             plugin_cache: defaults.plugin_cache(),
-            policy,
+            policy: policy_name(policy.as_ref()),
             overrides,
-            kubeconfig: defaults.kubeconfig(),
+            kubeconfig: kubeconfig(kubernetes.as_ref(), defaults),
+            kubernetes,
+            notes,
             profile: defaults.profile.as_ref().map(|profile| profile.title()),
             lock_prefix: Some(defaults.lock_prefix.clone()),
         };
         Ok(Prepared { plan: plan(planned, endpoints, rules), setup, state })
     }
+
+    /// Checks the arguments and files that are about the cluster: nothing of a member is needed.
+    pub(super) async fn prepare_for_worker(&self, defaults: &Defaults) -> Result<Prepared, Failure> {
+        let name = self.member.name(defaults)?;
+        let kubernetes = self.cluster.kubernetes.settings(defaults, &name, false)?;
+        let Chosen { plugins, policy, mut overrides } = self.plugins.chosen(defaults)?;
+        let spec = policy.as_ref().map(|file| &file.policy.spec);
+        self.limits.check_floors(defaults, policy.as_ref())?;
+        let rules = self.limits.rules(defaults, spec, false, &mut overrides);
+        let trust = self.cluster.trust.trust(defaults);
+        trust.cluster()?;
+        let Found { endpoints, notes, .. } = self.cluster.found(kubernetes.as_ref()).await?;
+        let setup = Setup {
+            trust,
+            // Nobody starts anything.
+            launcher: ChosenLauncher::External(ExternalConfig::default()),
+            plugins,
+            plugin_cache: defaults.plugin_cache(),
+            policy: policy_name(policy.as_ref()),
+            overrides,
+            kubeconfig: kubeconfig(kubernetes.as_ref(), defaults),
+            kubernetes,
+            notes,
+            profile: defaults.profile.as_ref().map(|profile| profile.title()),
+            lock_prefix: Some(defaults.lock_prefix.clone()),
+        };
+        let state = self.state.member(defaults, &name)?;
+        Ok(Prepared { plan: plan(Planned::nobody(name), endpoints, rules), setup, state })
+    }
+}
+
+/// The policy as it is called in reports.
+fn policy_name(policy: Option<&PolicyFile>) -> Option<String> {
+    policy.map(|file| format!("{} ({})", file.policy.metadata.name.0, file.path.display()))
+}
+
+/// The kubeconfig for plugins: the one that was chosen for the run itself, else the node's.
+fn kubeconfig(kubernetes: Option<&Settings>, defaults: &Defaults) -> Option<PathBuf> {
+    kubernetes.and_then(|settings| settings.kubeconfig.clone()).or_else(|| defaults.kubeconfig())
 }
 
 fn plan(planned: Planned, endpoints: Vec<String>, rules: Rules) -> JoinPlan {

@@ -11,11 +11,11 @@ use super::cluster_args::absolute;
 use super::defaults::Defaults;
 use super::policy_args::mistaken;
 use crate::config::kubeadm::{ClusterDocument, Documents, NodeDocument, NodeKind, San};
-use crate::kubernetes::{Api, ApiError};
+use crate::kubernetes::{Api, Settings, cluster_configuration};
 use crate::pipeline::Failure;
 
-/// Where kubeadm keeps the cluster's configuration.
-const CONFIG_MAP: (&str, &str, &str) = ("kube-system", "kubeadm-config", "ClusterConfiguration");
+/// Where kubeadm keeps the cluster's configuration, for messages.
+const CONFIG_MAP: &str = "ConfigMap kube-system/kubeadm-config, ClusterConfiguration";
 
 /// Where etcd's image comes from, unless a document says otherwise: kubeadm's own default.
 pub(super) const IMAGE_REPOSITORY: &str = "registry.k8s.io";
@@ -63,10 +63,19 @@ impl KubeadmArgs {
 
     /// These defaults with what the documents say on top. Where the file has no ClusterConfiguration and the node joins, the cluster's
     /// own is asked for; an API that does not answer is said, and no reason to stop.
-    pub(super) async fn on_top_of(&self, defaults: &Defaults, kind: NodeKind, frame: &Frame) -> Result<Defaults, Failure> {
+    pub(super) async fn on_top_of(
+        &self,
+        defaults: &Defaults,
+        kind: NodeKind,
+        api: Option<&Api>,
+        frame: &Frame,
+    ) -> Result<Defaults, Failure> {
         let Some(mut documents) = self.documents(kind)? else { return Ok(defaults.clone()) };
         if documents.cluster.is_none() && kind == NodeKind::Join {
-            let asked = of_cluster(&Api::new(defaults.kubeconfig())).await;
+            let asked = match api {
+                Some(api) => of_cluster(api).await,
+                None => Err(Unread::Away("no kubeconfig is found, or Kubernetes is not to be used".to_owned())),
+            };
             match asked {
                 Ok((cluster, notices)) => {
                     documents.cluster = Some(cluster);
@@ -79,6 +88,12 @@ impl KubeadmArgs {
                     documents.path.display()
                 )),
             }
+        }
+        if let Some(patch) = documents.node.as_ref().and_then(|node| patch_of_etcd(node.patches.as_deref()?)) {
+            frame.printer.print_warning(&format!(
+                "{} is not applied: runner writes etcd's manifest without patches; extraArgs and extraEnvs reach it",
+                patch.display()
+            ));
         }
         for notice in &documents.notices {
             frame.printer.print_warning(&notice.to_string());
@@ -98,13 +113,17 @@ pub(super) enum Unread {
 
 /// The ClusterConfiguration that kubeadm keeps in the cluster.
 pub(super) async fn of_cluster(api: &Api) -> Result<(ClusterDocument, Vec<crate::config::kubeadm::Notice>), Unread> {
-    let (namespace, name, key) = CONFIG_MAP;
-    let map: k8s_openapi::api::core::v1::ConfigMap =
-        api.get(Some(namespace), name).await.map_err(|error: ApiError| Unread::Away(error.to_string()))?;
-    let text = map.data.as_ref().and_then(|data| data.get(key));
-    let text = text.ok_or_else(|| Unread::Away(format!("the ConfigMap {namespace}/{name} has no key {key}")))?;
-    ClusterDocument::from_text(&format!("ConfigMap {namespace}/{name}, {key}"), text)
-        .map_err(|mistake| Unread::Mistake(mistaken(mistake)))
+    let text = cluster_configuration(api).await.map_err(|error| Unread::Away(error.to_string()))?;
+    ClusterDocument::from_text(CONFIG_MAP, &text).map_err(|mistake| Unread::Mistake(mistaken(mistake)))
+}
+
+/// A patch for etcd's static pod in kubeadm's folder of patches: their names begin with what they are for.
+fn patch_of_etcd(folder: &Path) -> Option<PathBuf> {
+    let of_etcd = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.strip_prefix("etcd").is_some_and(|rest| rest.ends_with(".yaml") || rest.ends_with(".json"))
+    };
+    std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).find(of_etcd)
 }
 
 /// Refuses a document that is for another node or another command.
@@ -228,6 +247,19 @@ etcd:
         let given = ["--quota-backend-bytes=2".to_owned()];
         assert_eq!(node.etcd_args(&given), ["--log-level=debug", "--quota-backend-bytes=2"]);
         assert_eq!(node.etcd_args(&[]), ["--quota-backend-bytes=1", "--log-level=debug"]);
+    }
+
+    #[test]
+    fn a_patch_for_etcd_is_found_among_others() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(patch_of_etcd(folder.path()), None);
+        let make = |name: &str| std::fs::write(folder.path().join(name), "").unwrap();
+        make("kube-apiserver.yaml");
+        make("etcd.txt");
+        assert_eq!(patch_of_etcd(folder.path()), None);
+        make("etcd0+merge.yaml");
+        assert_eq!(patch_of_etcd(folder.path()), Some(folder.path().join("etcd0+merge.yaml")));
+        assert_eq!(patch_of_etcd(&folder.path().join("gone")), None);
     }
 
     #[test]

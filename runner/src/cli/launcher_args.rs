@@ -62,6 +62,11 @@ impl LauncherArgs {
         self.launcher.unwrap_or(defaults.launcher)
     }
 
+    /// Whether the command line names an image.
+    pub(super) fn image_given(&self) -> bool {
+        self.image.is_some()
+    }
+
     /// The launcher and all that it needs; refuses options that are for another one.
     pub(super) fn chosen(
         &self,

@@ -58,13 +58,12 @@ pub(super) struct Planned {
 }
 
 impl MemberArgs {
-    /// The name and URLs, checked before anything else happens.
-    pub(super) fn planned(&self, defaults: &Defaults, insecure: bool) -> Result<Planned, Failure> {
+    /// The name, checked.
+    pub(super) fn name(&self, defaults: &Defaults) -> Result<String, Failure> {
         let name = match &self.name {
             Some(name) => name.clone(),
             None => defaults.node.name.clone().map_or_else(hostname, Ok)?,
         };
-        let address = self.advertise_address.or(defaults.node.advertise_address);
         // etcd separates the entries of --initial-cluster by commas, and name from URL by the first `=`; the name is also the name
         // of a folder for the run's journal.
         let usable = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -72,6 +71,13 @@ impl MemberArgs {
             return Err(bad_input(format!("--name: {name:?} cannot be a member's name"))
                 .hint("use letters, digits, `-`, `_` and `.`, not beginning with a `.`"));
         }
+        Ok(name)
+    }
+
+    /// The name and URLs, checked before anything else happens.
+    pub(super) fn planned(&self, defaults: &Defaults, insecure: bool) -> Result<Planned, Failure> {
+        let name = self.name(defaults)?;
+        let address = self.advertise_address.or(defaults.node.advertise_address);
         let urls = |given: &[String], port: u16, flag: &str| -> Result<Vec<String>, Failure> {
             let scheme = if insecure { "http" } else { "https" };
             let urls = match (given.is_empty(), address) {
@@ -157,6 +163,11 @@ impl MemberArgs {
 }
 
 impl Planned {
+    /// For a look at the cluster alone: no member of this name is to join.
+    pub(super) fn nobody(name: String) -> Self {
+        Self { name, peer_urls: Vec::new(), client_urls: Vec::new(), sans: (Vec::new(), Vec::new()) }
+    }
+
     /// Whom this node's certificates must name.
     pub(super) fn node_names(&self) -> NodeNames {
         let hosts: Vec<&str> = self.peer_urls.iter().chain(&self.client_urls).map(|u| host(u)).collect();

@@ -11,6 +11,7 @@ use crate::distribution::Distribution;
 use crate::pipeline::{Conclusion, Failure, Outcome};
 use crate::report::{ColorChoice, Printer};
 
+mod certificates;
 mod check;
 mod cluster_args;
 mod defaults;
@@ -19,6 +20,8 @@ mod execution;
 mod init;
 mod join;
 mod kubeadm_args;
+mod kubeadm_join;
+mod kubernetes_args;
 mod launcher_args;
 mod limit_args;
 mod mandatory;
@@ -41,6 +44,7 @@ mod plugin_verify;
 mod policy;
 mod policy_args;
 mod profile;
+mod rbac;
 mod resume;
 mod setup;
 mod signals;
@@ -98,6 +102,8 @@ enum Command {
     Init(Box<init::Args>),
     /// Join this node's member to a cluster: learner, start, sync, promote, verify
     Join(Box<join::Args>),
+    /// Join this node to a kubeadm cluster's control plane: `kubeadm join` with etcd's member joined by runner
+    KubeadmJoin(Box<kubeadm_join::Args>),
     /// Say whether a join would be accepted now; changes nothing
     Check(Box<check::Args>),
     /// Show the cluster's members and this node's unfinished runs
@@ -108,6 +114,8 @@ enum Command {
     Rollback(resume::Args),
     /// Watch a whole join on this machine: a small cluster, three plugins, a client that writes all the time
     Demo(demo::Args),
+    /// Print the rights that runner needs of the Kubernetes API, as manifests for kubectl apply
+    Rbac(rbac::Args),
     /// Look at plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -202,11 +210,13 @@ impl Command {
         match self {
             Self::Init(args) => init::run(*args, frame).await,
             Self::Join(args) => join::run(*args, frame).await,
+            Self::KubeadmJoin(args) => kubeadm_join::run(*args, frame).await,
             Self::Check(args) => check::run(*args, frame).await,
             Self::Status(args) => status::run(args, frame).await,
             Self::Resume(args) => resume::resume(args, frame).await,
             Self::Rollback(args) => resume::rollback(args, frame).await,
             Self::Demo(args) => demo::run(args, frame).await,
+            Self::Rbac(args) => rbac::run(args, frame).await,
             Self::Plugin(command) => plugin::run(command, frame).await,
             Self::Policy(command) => policy::run(command, frame).await,
             Self::Profile(command) => profile::run(command, frame),

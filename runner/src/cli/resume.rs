@@ -65,7 +65,8 @@ fn only_one(state: &StateArgs, defaults: &Defaults) -> Result<String, Failure> {
     }
 }
 
-fn read(journal: &Journal) -> Result<(JoinPlan, Setup), Failure> {
+/// What an unfinished run was begun with.
+pub(super) fn read(journal: &Journal) -> Result<(JoinPlan, Setup), Failure> {
     let Some((plan, setup)) = &journal.state().begun else { return Err(bad_input("the journal holds no run")) };
     let setup = serde_json::from_value(setup.clone())
         .map_err(|e| bad_input(format!("the journal was written by another version of runner: {e}")))?;

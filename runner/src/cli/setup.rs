@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::certificates;
 use super::cluster_args::Trust;
 use super::plugin_args::ChosenPlugin;
 use crate::cluster::etcd::EtcdLock;
 use crate::distribution::Distribution;
 use crate::event::{Event, EventKind, EventSink};
+use crate::kubernetes::{Settings, Side};
 use crate::launch::{
-    ExternalConfig, ExternalLauncher, ProcessConfig, ProcessLauncher, StaticPodConfig, StaticPodLauncher, SystemdConfig,
-    SystemdLauncher,
+    ExternalConfig, ExternalLauncher, MemberTls, ProcessConfig, ProcessLauncher, StaticPodConfig, StaticPodLauncher,
+    SystemdConfig, SystemdLauncher,
 };
-use crate::pipeline::{Failure, JoinPlan, Launcher, Mode, Parts, Policy};
+use crate::pipeline::{Failure, Finding, JoinLock, JoinPlan, Launcher, Mode, Parts, Policy, Severity};
 use crate::plugins::{Plugins, Recorder};
 use crate::report::Printer;
 use crate::surroundings::{Live, Site};
@@ -43,6 +45,12 @@ pub(super) struct Setup {
     /// What the lock's keys begin with; none for the usual.
     #[serde(default)]
     pub(super) lock_prefix: Option<String>,
+    /// What the run needs to know of Kubernetes; none where the API is not used.
+    #[serde(default)]
+    pub(super) kubernetes: Option<Settings>,
+    /// What was found while the run was prepared; of no interest to one that goes on.
+    #[serde(skip)]
+    pub(super) notes: Vec<Finding>,
 }
 
 /// Who starts the member.
@@ -60,6 +68,11 @@ pub(super) enum ChosenLauncher {
 }
 
 impl Setup {
+    /// Kubernetes' side of this run, where the API is used. Asks nothing yet.
+    pub(super) fn side(&self, plan: &JoinPlan, resumed: bool, sink: Arc<dyn EventSink>) -> Option<Side> {
+        self.kubernetes.clone().map(|settings| Side::new(settings, &plan.run, resumed, sink))
+    }
+
     /// Builds everything. Starts loading the plugins; connects to nothing yet.
     pub(super) fn parts(
         &self,
@@ -67,12 +80,17 @@ impl Setup {
         program: &Distribution,
         sink: Arc<dyn EventSink>,
         recorder: Option<Arc<dyn Recorder>>,
+        side: Option<&Side>,
         announce: impl Fn(String) + Send + Sync + 'static,
     ) -> Result<Parts, Failure> {
         let cluster = self.trust.cluster()?;
         let lock = EtcdLock::new(Arc::clone(&cluster), plan.run.clone(), plan.name.clone());
-        let lock = match &self.lock_prefix {
+        let lock: Arc<dyn JoinLock> = Arc::new(match &self.lock_prefix {
             Some(prefix) => lock.with_prefix(prefix.clone()),
+            None => lock,
+        });
+        let lock = match side {
+            Some(side) => side.locks(lock),
             None => lock,
         };
         let plugins = self.plugins.iter().map(|plugin| plugin.config(program)).collect::<Result<_, _>>()?;
@@ -84,8 +102,11 @@ impl Setup {
         let monitors = all.only(Mode::Monitor).map(|monitors| Arc::new(monitors) as Arc<dyn Policy>);
         let policy = Arc::new(all.only(Mode::Enforce).unwrap_or_else(|| all.nobody()));
         self.tell_policy(&*sink);
+        let certificates = certificates::findings(&self.trust, self.launcher.tls(), &plan.name);
+        self.notes.iter().chain(&certificates).for_each(|finding| tell(&*sink, finding));
         let launcher = self.launcher.build(announce);
-        Ok(Parts { cluster, launcher, lock: Arc::new(lock), policy, monitors, sink })
+        let platform = side.map(Side::platform);
+        Ok(Parts { cluster, launcher, lock, policy, monitors, platform, sink })
     }
 
     /// Without the plugins that were built into another program: an undo must not depend on them, they would only be told of it.
@@ -103,30 +124,60 @@ impl Setup {
     /// Tells which policy the run goes by, and where it does not.
     fn tell_policy(&self, sink: &dyn EventSink) {
         let finding = |severity, code: &str, message: String, remedy: Option<&str>| {
-            sink.emit(Event::now(EventKind::Finding {
-                source: "runner".to_owned(),
-                severity,
-                code: code.to_owned(),
-                message,
-                remedy: remedy.map(str::to_owned),
-                member: None,
-                waived: None,
-                monitored: false,
-            }));
+            let (code, remedy) = (code.to_owned(), remedy.map(str::to_owned));
+            tell(sink, &Finding { severity, code, message, remedy, member: None });
         };
         if let Some(profile) = &self.profile {
-            finding("info", "profile", format!("by the profile {profile}"), None);
+            finding(Severity::Info, "profile", format!("by the profile {profile}"), None);
         }
         if let Some(policy) = &self.policy {
-            finding("info", "policy", format!("judged by the policy {policy}"), None);
+            finding(Severity::Info, "policy", format!("judged by the policy {policy}"), None);
         }
         for text in &self.overrides {
-            finding("warning", "policy-overridden", text.clone(), Some("where that is to last, say so in the policy"));
+            let remedy = Some("where that is to last, say so in the policy");
+            finding(Severity::Warning, "policy-overridden", text.clone(), remedy);
         }
     }
 }
 
+fn tell(sink: &dyn EventSink, finding: &Finding) {
+    let Finding { severity, code, message, remedy, member } = finding.clone();
+    sink.emit(Event::now(EventKind::Finding {
+        source: "runner".to_owned(),
+        severity: match severity {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        },
+        code,
+        message,
+        remedy,
+        member,
+        waived: None,
+        monitored: false,
+    }));
+}
+
 impl ChosenLauncher {
+    /// The certificates that the member will use, where they are known here.
+    fn tls(&self) -> Option<&MemberTls> {
+        match self {
+            Self::Process(config) => config.member.tls.as_ref(),
+            Self::StaticPod(config) => config.member.tls.as_ref(),
+            Self::Systemd(config) => config.member.tls.as_ref(),
+            Self::External(config) => config.tls.as_ref(),
+        }
+    }
+
+    /// Where nobody said which image a static pod is to run, and all others run the same one: that.
+    pub(super) fn run_as_the_others(&mut self, images: Vec<String>) {
+        if let (Self::StaticPod(config), [image]) = (self, images.as_slice())
+            && config.image.is_empty()
+        {
+            config.image.clone_from(image);
+        }
+    }
+
     /// Builds it. Looks at nothing yet.
     pub(super) fn build(&self, announce: impl Fn(String) + Send + Sync + 'static) -> Arc<dyn Launcher> {
         match self {

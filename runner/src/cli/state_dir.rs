@@ -80,6 +80,11 @@ impl MemberState {
         self.folder.join("journal")
     }
 
+    /// What `runner kubeadm-join` has done on this node.
+    pub(super) fn kubeadm_record(&self) -> PathBuf {
+        self.folder.join("kubeadm-join.json")
+    }
+
     pub(super) fn log_file(&self) -> PathBuf {
         self.folder.join("etcd.log")
     }

@@ -18,7 +18,9 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
-    let endpoints = args.cluster.endpoints()?;
+    // No node's pod is left out: nobody is joining here.
+    let kubernetes = args.cluster.kubernetes.settings(&frame.defaults, "", false)?;
+    let endpoints = args.cluster.found(kubernetes.as_ref()).await?.endpoints;
     let cluster = args.cluster.trust.trust(&frame.defaults).cluster()?;
     let view = View::observe(&*cluster, &endpoints)
         .await

@@ -54,20 +54,20 @@ pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ApiError> {
     Client::try_from(config).map_err(|e| unusable(&source, &e))
 }
 
-/// Whether anything says where the API is, without looking at what it says.
-pub fn known() -> bool {
-    kubeconfigs_named() || admin().is_some() || in_a_pod()
+/// Whether anything says where the API is, without looking at what it says. `admin` is the node's kubeconfig, where it is there.
+pub fn known(admin: &Path) -> bool {
+    kubeconfigs_named() || admin.exists() || in_a_pod()
 }
 
 /// The one kubeconfig that this process's surroundings lead to, for those who come back later with other variables: none where
 /// there is none, where `KUBECONFIG` names several, and for a pod's service account.
-pub fn only_kubeconfig() -> Option<PathBuf> {
+pub fn only_kubeconfig(admin: &Path) -> Option<PathBuf> {
     match env::var_os("KUBECONFIG").filter(|value| !value.is_empty()) {
         Some(value) => {
             let mut paths = env::split_paths(&value);
             paths.next().filter(|_| paths.next().is_none())
         }
-        None => admin().map(Path::to_owned),
+        None => admin.exists().then(|| admin.to_owned()),
     }
 }
 

@@ -4,11 +4,28 @@
 //! resume or a rollback.
 
 pub use api::{Api, Change, Kind};
+pub use discovery::{ADVERTISE_CLIENT_URLS, EtcdPods, discover};
 pub use error::ApiError;
 pub(crate) use exchange::{Broken, exchange, words};
+pub use kubeadm_config::cluster_configuration;
+pub use locks::Locks;
+pub use names::{CONTROL_PLANE, CONTROLLER, KUBE_SYSTEM, Names};
+pub use notices::Notices;
+pub use side::{Settings, Side};
 
 pub mod client;
+pub mod lease;
+pub mod rbac;
 
 mod api;
+mod discovery;
 mod error;
 mod exchange;
+mod herald;
+mod kubeadm_config;
+mod locks;
+mod names;
+mod nodes;
+mod notices;
+mod side;
+mod time;

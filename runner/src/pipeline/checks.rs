@@ -35,6 +35,31 @@ pub fn built_in(
     findings
 }
 
+/// Judges one observation for a worker that wants to join: it brings no member, so what counts is that all of the cluster is well.
+/// A worker can wait, so a member that is silent refuses it.
+pub fn for_worker(view: &View) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    quorum_now(view, &mut findings);
+    for silent in findings.iter_mut().filter(|f| f.code == "voter-silent") {
+        silent.severity = Severity::Error;
+        silent.remedy =
+            Some("bring it back, or remove it for good: etcdctl member remove ID; then the worker can join".to_owned());
+    }
+    alarms(view, &mut findings);
+    for learner in view.list().learners() {
+        let text = format!(
+            "{} ({}) is a learner: a control-plane node is joining, or its join was left",
+            learner.label(),
+            learner.id
+        );
+        let mut found = finding(Severity::Warning, "learner-present", text);
+        found.member = Some(learner.id.to_string());
+        findings.push(with_remedy(found, "wait until it has joined; `runner status` on its node shows a run that was left"));
+    }
+    views_agree(view, &mut findings);
+    findings
+}
+
 fn finding(severity: Severity, code: &str, message: String) -> Finding {
     Finding { severity, code: code.to_owned(), message, remedy: None, member: None }
 }

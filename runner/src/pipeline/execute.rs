@@ -11,12 +11,13 @@ use super::journal::Record;
 use super::outcome::{Conclusion, Failure, Outcome};
 use super::run::{Interrupt, Parts, Run, journal_failure};
 use super::step::{Reversible, UndoError};
+use super::steps::Whom;
 use super::{JoinPlan, monitor, steps};
 use crate::event::{Event, EventKind};
 
 /// The steps that can be undone, in their order.
 const BEFORE: [&dyn Reversible; 6] =
-    [&steps::Discover, &steps::Check, &steps::Lock, &steps::AddLearner, &steps::StartMember, &steps::Sync];
+    [&steps::Discover, &steps::Check(Whom::Member), &steps::Lock, &steps::AddLearner, &steps::StartMember, &steps::Sync];
 
 /// The undos, in their order: the member leaves the list *before* its process is stopped. A promotion whose answer was lost may
 /// still be applied, and a voter that is down costs quorum where one that is out of the list does not.
@@ -76,6 +77,16 @@ pub async fn execute(
 
 /// Says whether a join would be accepted now: discover and check, and nothing else. Changes nothing and tells no notifier.
 pub async fn check_only(plan: JoinPlan, parts: Parts, interrupt: Interrupt) -> Conclusion {
+    checked(plan, parts, interrupt, Whom::Member).await
+}
+
+/// Says whether the cluster is healthy enough for a worker node to join: the same checks and plugins, as far as they are about the
+/// cluster. Of the plan only the name, the endpoints and the times are used, and the launcher not at all.
+pub async fn check_for_worker(plan: JoinPlan, parts: Parts, interrupt: Interrupt) -> Conclusion {
+    checked(plan, parts, interrupt, Whom::Worker).await
+}
+
+async fn checked(plan: JoinPlan, parts: Parts, interrupt: Interrupt, whom: Whom) -> Conclusion {
     let lines = Default::default();
     let journal = match Journal::in_memory(&lines) {
         Ok(journal) => journal,
@@ -87,9 +98,13 @@ pub async fn check_only(plan: JoinPlan, parts: Parts, interrupt: Interrupt) -> C
     let mut run = Run::new(plan, parts, journal, interrupt.undo);
     let (id, member) = (run.plan.run.clone(), run.plan.name.clone());
     run.emit(EventKind::RunStarted { run: id, operation: "check", member });
-    let mut conclusion =
-        Conclusion { outcome: Outcome::Joined, message: "a join would be accepted now".to_owned(), hints: Vec::new() };
-    for step in &BEFORE[..2] {
+    let accepted = match whom {
+        Whom::Member => "a join would be accepted now",
+        Whom::Worker => "the cluster is healthy enough for a worker to join",
+    };
+    let mut conclusion = Conclusion { outcome: Outcome::Joined, message: accepted.to_owned(), hints: Vec::new() };
+    let steps: [&dyn Reversible; 2] = [&steps::Discover, &steps::Check(whom)];
+    for step in steps {
         let began = begin(&mut run, step.name());
         match step.run(&mut run).await {
             Ok(summary) => finish(&mut run, step.name(), began, summary),
@@ -237,6 +252,7 @@ impl Promoted {
         let failure = match steps::verify(&mut self.run).await {
             Ok(summary) => {
                 finish(&mut self.run, "verify", began, summary);
+                steps::joined(&mut self.run).await;
                 None
             }
             Err(failure) => {

@@ -3,13 +3,14 @@
 //! `discover → check → lock → add-learner → start-member → sync → promote → verify → announce`. Each step observes and then acts,
 //! so that a run can be repeated from any point; [`execute`] is the order and what becomes of a failure.
 
-pub use execute::{Operation, check_only, execute};
+pub use execute::{Operation, check_for_worker, check_only, execute};
 pub use gate::{Opinion, Window};
 pub use journal::{Journal, JournalError, JournalState, Record};
 pub use launcher::{DataDir, LaunchError, Launcher, MemberSpec, Running};
 pub use lock::{JoinLock, Queue};
 pub use outcome::{Conclusion, Failure, Outcome};
 pub use plan::{Gate, JoinPlan, OnApprovalTimeout, StaleLearner, Timeouts};
+pub use platform::Platform;
 pub use policy::{
     Answer, FailurePolicy, Fault, FaultKind, Finding, Mode, Newcomer, Policy, PolicyError, Sample, Severity, Verdict,
 };
@@ -28,6 +29,7 @@ mod lock;
 mod monitor;
 mod outcome;
 mod plan;
+mod platform;
 mod policy;
 mod run;
 mod step;

@@ -10,7 +10,7 @@ use super::adoption::{self, Standing};
 use super::gate::Window;
 use super::journal::{Journal, JournalError, Record};
 use super::monitor::Monitored;
-use super::{DataDir, Failure, JoinLock, JoinPlan, Launcher, Outcome, Policy, StepName};
+use super::{DataDir, Failure, JoinLock, JoinPlan, Launcher, Outcome, Platform, Policy, StepName};
 use crate::cluster::{Class, Cluster, ClusterError, MemberId, MemberList, Result as ClusterResult, View};
 use crate::event::{Event, EventKind, EventSink};
 
@@ -27,6 +27,8 @@ pub struct Parts {
     pub policy: Arc<dyn Policy>,
     /// The plugins that are asked and reported and never obeyed, where there are any.
     pub monitors: Option<Arc<dyn Policy>>,
+    /// The machines under the members, where something knows them.
+    pub platform: Option<Arc<dyn Platform>>,
     /// Who is told.
     pub sink: Arc<dyn EventSink>,
 }

@@ -289,6 +289,19 @@ impl NodeNames {
     }
 }
 
+/// When the first certificate of this file ends.
+pub(crate) fn end_of(path: &Path) -> Result<Timestamp, TlsError> {
+    expiry(path).map(|expiry| expiry.not_after)
+}
+
+/// Whether the file's first certificate names this host.
+pub(crate) fn names_host(path: &Path, host: &str) -> Option<bool> {
+    let certs = pem::certificates(path).ok()?;
+    let (ips, dns) = (Vec::new(), vec![host.to_owned()]);
+    let names = NodeNames { name: host.to_owned(), ips, dns, server: Vec::new(), peer: Vec::new() };
+    Some(names::check_cover(&certs[0], path, &names).is_ok())
+}
+
 fn expiry(path: &Path) -> Result<Expiry, TlsError> {
     let certs = pem::certificates(path)?;
     let mut end = i64::MAX;

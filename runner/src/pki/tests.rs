@@ -142,3 +142,39 @@ fn kubeadms_own_ca_signs() {
     let (leaf, ca) = (pem::parse(&leaf[0], &path).unwrap(), pem::parse(&ca[0], &path).unwrap());
     assert_eq!(leaf.issuer().as_raw(), ca.subject().as_raw(), "the name is carried over byte for byte");
 }
+
+#[test]
+fn a_distribution_names_the_files_and_may_have_a_ca_for_peers() {
+    let layout = Layout {
+        ca: "etcd/server-ca".into(),
+        peer_ca: Some("etcd/peer-ca".into()),
+        server: "etcd/server-client".into(),
+        peer: "etcd/peer-server-client".into(),
+        client: "etcd/client".into(),
+        apiserver: None,
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let pki = Pki::with_layout(dir.path(), layout);
+    assert!(pki.ensure_ca().unwrap() && !pki.ensure_ca().unwrap());
+    let mut made = pki.issue_node(&node("10.0.0.1")).unwrap();
+    made.sort();
+    let names: Vec<_> = made.iter().map(|path| path.strip_prefix(dir.path()).unwrap().to_str().unwrap()).collect();
+    assert_eq!(names, ["etcd/client.crt", "etcd/peer-server-client.crt", "etcd/server-client.crt"]);
+    assert_eq!(pki.check(&node("10.0.0.1")).unwrap().len(), 5);
+    pki.client_tls().load().unwrap();
+
+    // A peer's certificate of the servers' CA would be refused by every other member: so it is here.
+    for ending in ["crt", "key"] {
+        let from = dir.path().join(format!("etcd/server-client.{ending}"));
+        fs::copy(from, pki.peer().0.with_extension(ending)).unwrap();
+    }
+    let error = pki.check(&node("10.0.0.1")).unwrap_err();
+    assert!(matches!(&error, PkiError::ForeignCertificate { ca, .. } if ca.ends_with("etcd/peer-ca.crt")), "{error}");
+
+    // A node without the CA for peers' key brings the peer's certificate.
+    fs::remove_file(dir.path().join("etcd/peer-ca.key")).unwrap();
+    fs::remove_file(pki.peer().0).unwrap();
+    let error = pki.issue_node(&node("10.0.0.1")).unwrap_err();
+    let PkiError::FilesNeeded { files, .. } = &error else { panic!("{error}") };
+    assert_eq!(files[0], pki.peer().0);
+}

@@ -2,6 +2,7 @@
 
 mod exhaustive;
 mod joins;
+mod kubernetes;
 mod policies;
 mod random;
 mod world;

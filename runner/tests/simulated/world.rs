@@ -8,10 +8,12 @@ use async_trait::async_trait;
 use runner::cluster::simulated::{Builder, By, Faults, Incident, Moment, MutationKind, Simulation};
 use runner::cluster::{MemberId, View};
 use runner::event::{Event, EventKind, EventSink};
+use runner::kubernetes::lease::memory::MemoryLease;
+use runner::kubernetes::{Locks, Names, Notices};
 use runner::pipeline::{
-    Answer, Conclusion, DataDir, FailurePolicy, Fault, Finding, Gate, Interrupt, JoinPlan, Journal, Newcomer,
-    OnApprovalTimeout, Operation, Outcome, Parts, Policy, PolicyError, Sample, StaleLearner, Timeouts, Verdict, Waiver,
-    execute,
+    Answer, Conclusion, DataDir, FailurePolicy, Fault, Finding, Gate, Interrupt, JoinLock, JoinPlan, Journal, Newcomer,
+    OnApprovalTimeout, Operation, Outcome, Parts, Platform, Policy, PolicyError, Sample, StaleLearner, Timeouts, Verdict,
+    Waiver, check_for_worker, execute,
 };
 
 /// The etcd versions that are simulated.
@@ -28,6 +30,8 @@ pub(crate) struct World {
     verdicts: Arc<Verdicts>,
     monitors: Option<Arc<Verdicts>>,
     plan: JoinPlan,
+    lease: Option<Arc<MemoryLease>>,
+    platform: Option<Arc<dyn Platform>>,
 }
 
 /// Everything that was told.
@@ -62,7 +66,16 @@ impl World {
             stale_learner: StaleLearner::Wait,
             on_approval_timeout: OnApprovalTimeout::Undo,
         };
-        Self { simulation, journal: Arc::default(), events: Arc::default(), verdicts: Arc::default(), monitors: None, plan }
+        Self {
+            simulation,
+            journal: Arc::default(),
+            events: Arc::default(),
+            verdicts: Arc::default(),
+            monitors: None,
+            plan,
+            lease: None,
+            platform: None,
+        }
     }
 
     /// A cluster of this version and size, with these faults.
@@ -83,6 +96,15 @@ impl World {
         self.monitors.get_or_insert_default()
     }
 
+    /// Kubernetes is there: from now on there is a Lease beside etcd's lock.
+    pub(crate) fn with_lease(&mut self) -> Arc<MemoryLease> {
+        self.lease.get_or_insert_default().clone()
+    }
+
+    pub(crate) fn with_platform(&mut self, platform: Arc<dyn Platform>) {
+        self.platform = Some(platform);
+    }
+
     pub(crate) fn events(&self) -> Vec<Event> {
         self.events.0.lock().unwrap().clone()
     }
@@ -94,15 +116,41 @@ impl World {
 
     pub(crate) async fn interruptible(&self, operation: Operation, interrupt: Interrupt) -> Conclusion {
         let journal = Journal::in_memory(&self.journal).unwrap();
-        let parts = Parts {
+        let (lock, locks) = self.lock(operation != Operation::Join);
+        let parts = self.parts(lock);
+        let conclusion = execute(operation, self.plan.clone(), serde_json::Value::Null, parts, journal, interrupt).await;
+        // What the command does at its end, however the run ended.
+        if let Some(locks) = locks {
+            locks.release_lease().await;
+        }
+        conclusion
+    }
+
+    /// Judges the cluster for a worker that wants to join.
+    pub(crate) async fn check_for_worker(&self) -> Conclusion {
+        let parts = self.parts(self.lock(false).0);
+        check_for_worker(self.plan.clone(), parts, Interrupt::default()).await
+    }
+
+    fn parts(&self, lock: Arc<dyn JoinLock>) -> Parts {
+        Parts {
             cluster: self.simulation.cluster(),
             launcher: self.simulation.launcher(NODE),
-            lock: self.simulation.lock(&self.plan.run, NODE),
+            lock,
             policy: self.verdicts.clone(),
             monitors: self.monitors.clone().map(|m| m as Arc<dyn Policy>),
+            platform: self.platform.clone(),
             sink: self.events.clone(),
-        };
-        execute(operation, self.plan.clone(), serde_json::Value::Null, parts, journal, interrupt).await
+        }
+    }
+
+    /// etcd's lock, and the Lease with it where there is Kubernetes.
+    fn lock(&self, resumed: bool) -> (Arc<dyn JoinLock>, Option<Arc<Locks>>) {
+        let etcd = self.simulation.lock(&self.plan.run, NODE);
+        let Some(lease) = self.lease.clone() else { return (etcd, None) };
+        let (run, notices) = (self.plan.run.clone(), Notices::new(self.events.clone()));
+        let locks = Arc::new(Locks::new(etcd, lease, &Names::default(), run, NODE.to_owned(), resumed, notices));
+        (locks.clone(), Some(locks))
     }
 
     /// Runs the operation, and kills the runner in its k-th call; none where it died.

@@ -42,8 +42,19 @@ impl Defaults {
             profile::LauncherKind::StaticPod => LauncherKind::StaticPod,
             profile::LauncherKind::Systemd => LauncherKind::Systemd,
         });
-        self.image = launcher.image.clone().unwrap_or(self.image);
+        self.node.image = launcher.image.clone().or(self.node.image);
         self.unit_name = launcher.unit_name.as_ref().map_or(self.unit_name, |name| name.0.clone());
+        let mut kubernetes = self.kubernetes;
+        for (name, to) in [
+            (&names.namespace, &mut kubernetes.namespace),
+            (&names.lease, &mut kubernetes.lease),
+            (&names.progress, &mut kubernetes.progress),
+        ] {
+            if let Some(name) = name {
+                to.clone_from(&name.0);
+            }
+        }
+        self.kubernetes = kubernetes;
         self.lock_prefix = names.lock.as_ref().map_or(self.lock_prefix, |prefix| prefix.0.clone());
         self.pki_layout = layout(self.pki_layout, &profile.pki);
         self.gate = gate(self.gate, &profile.gate, &profile.floors);
@@ -122,5 +133,61 @@ fn timeouts(usual: Timeouts, given: &policy::Timeouts) -> Timeouts {
         verify: or(given.verify, usual.verify),
         announce: or(given.announce, usual.announce),
         undo: or(given.undo, usual.undo),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on_top(name: &str, text: &str) -> Defaults {
+        let file = ProfileFile::of_bytes(Path::new(name), text.as_bytes()).unwrap_or_else(|mistake| panic!("{mistake}"));
+        Defaults::built_in().with_profile(Arc::new(file))
+    }
+
+    #[test]
+    fn kubeadms_profile_is_what_is_built_in() {
+        let kubeadm = on_top("kubeadm.toml", include_str!("../../../profiles/kubeadm.toml"));
+        assert_eq!(Defaults { profile: None, ..kubeadm }, Defaults::built_in());
+    }
+
+    #[test]
+    fn every_shipped_profile_can_be_used() {
+        let k3s = on_top("k3s.toml", include_str!("../../../profiles/k3s.toml"));
+        assert_eq!(k3s.launcher, LauncherKind::External);
+        assert_eq!((k3s.pki_layout.peer_ca.as_deref(), k3s.pki_layout.apiserver), (Some("etcd/peer-ca"), None));
+        let rke2 = on_top("rke2.toml", include_str!("../../../profiles/rke2.toml"));
+        assert_eq!(rke2.launcher, LauncherKind::StaticPod);
+        assert_eq!(rke2.manifests_dir, Some(PathBuf::from("/var/lib/rancher/rke2/agent/pod-manifests")));
+        let vm = on_top("vm.toml", include_str!("../../../profiles/vm.toml"));
+        assert_eq!((vm.launcher, vm.pki_layout.ca.as_str()), (LauncherKind::Systemd, "ca"));
+    }
+
+    const HEAD: &str = "apiVersion = \"runner.dev/v1alpha1\"\nname = \"acme\"\n";
+
+    #[test]
+    fn a_root_is_before_every_path_the_built_in_ones_too() {
+        let below =
+            on_top("p", &format!("{HEAD}root = \"/mnt/node\"\n[paths]\ndata = \"/srv/etcd\"\netcd = \"/bin/etcd\"\n"));
+        let path = |text: &str| PathBuf::from(text);
+        assert_eq!(
+            (below.data_dir.clone(), below.pki_dir.clone()),
+            (path("/mnt/node/srv/etcd"), path("/mnt/node/etc/kubernetes/pki"))
+        );
+        assert_eq!(
+            (below.etcd.clone(), below.unit_dir.clone()),
+            (path("/mnt/node/bin/etcd"), path("/mnt/node/etc/systemd/system"))
+        );
+        assert_eq!(below.state_dir().unwrap(), path("/mnt/node/var/lib/runner"));
+        // A name is looked up on this machine's PATH.
+        assert_eq!(on_top("p", &format!("{HEAD}root = \"/mnt/node\"\n")).etcd, path("etcd"));
+    }
+
+    #[test]
+    fn a_floor_moves_a_default_that_is_looser() {
+        let strict = on_top("p", &format!("{HEAD}[floors]\nmaxLag = 10\nstability = \"2s\"\n")).gate;
+        assert_eq!((strict.max_lag, strict.stability), (10, Duration::from_secs(2)));
+        let loose = on_top("p", &format!("{HEAD}[floors]\nmaxLag = 100\nstability = \"1ms\"\n")).gate;
+        assert_eq!(loose, Gate::default());
     }
 }

@@ -33,7 +33,7 @@ impl Defaults {
             ("ports.client", self.client_port.to_string()),
             ("ports.metrics", self.metrics_url.clone()),
             ("launcher.kind", self.launcher.name().to_owned()),
-            ("launcher.image", if self.image.is_empty() { "none".to_owned() } else { self.image.clone() }),
+            ("launcher.image", self.node.image.clone().unwrap_or_else(|| "none".to_owned())),
             ("launcher.unitName", self.unit_name.clone()),
             ("launcher.unitDir", path(&self.unit_dir)),
             ("pki.ca", certificate(&pki.ca)),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::quantities::GoDuration;
@@ -11,20 +12,40 @@ use super::quantities::GoDuration;
 /// A value that is not looked at, and so never shown: secrets, and what only kubeadm needs.
 type Unread = IgnoredAny;
 
-/// Every document's own two keys.
-macro_rules! documents {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$attribute:meta])* $field:ident: $of:ty,)* })*) => { $(
-        $(#[$doc])*
+/// Types of mappings. What is derived would take a list, too, and its items for the fields in their order; these take a mapping only.
+macro_rules! mappings {
+    ($($name:ident { $($(#[$attribute:meta])* $field:ident: $of:ty,)* })*) => { $(
         #[derive(Default, Deserialize)]
-        #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+        #[serde(rename_all = "camelCase", deny_unknown_fields, default, remote = "Self")]
         #[allow(dead_code, reason = "keys that are known and not used")]
         pub(super) struct $name {
             $($(#[$attribute])* pub(super) $field: $of,)*
         }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Mapping;
+
+                impl<'de> Visitor<'de> for Mapping {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("a map")
+                    }
+
+                    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<$name, A::Error> {
+                        // The derived one: it is of the type itself, where the other is of the trait.
+                        $name::deserialize(MapAccessDeserializer::new(entries))
+                    }
+                }
+
+                deserializer.deserialize_map(Mapping)
+            }
+        }
     )* };
 }
 
-documents! {
+mappings! {
     Init {
         api_version: Unread,
         kind: Unread,
@@ -137,32 +158,21 @@ documents! {
         #[serde(rename = "peerCertSANs")]
         peer_cert_sans: Option<Vec<String>>,
     }
+    Argument {
+        name: String,
+        value: String,
+    }
+    Environment {
+        name: String,
+        value: Option<String>,
+        value_from: Option<Unread>,
+    }
 }
 
 /// Further arguments: a mapping in v1beta3, a list since. Which of them it may be is checked where the version is known.
 pub(super) enum Arguments {
     Mapping(Vec<(String, String)>),
     List(Vec<(String, String)>),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Argument {
-    name: String,
-    /// An argument without a value is one with an empty one, as with kubeadm.
-    #[serde(default)]
-    value: String,
-}
-
-/// A variable of etcd's environment: the fields of Kubernetes' `EnvVar`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Environment {
-    pub(super) name: String,
-    #[serde(default)]
-    pub(super) value: Option<String>,
-    #[serde(default)]
-    pub(super) value_from: Option<Unread>,
 }
 
 impl<'de> Deserialize<'de> for Arguments {

@@ -12,7 +12,16 @@ use crate::pipeline::step::{Reversible, StepName};
 use crate::pipeline::{Answer, Failure, FailurePolicy, Finding, Outcome, Severity, Waiver, checks, monitor};
 
 /// Changes nothing, so there is nothing to undo.
-pub(in crate::pipeline) struct Check;
+pub(in crate::pipeline) struct Check(pub(in crate::pipeline) Whom);
+
+/// Who wants to join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::pipeline) enum Whom {
+    /// This node's etcd member.
+    Member,
+    /// A worker node, which brings no member: the cluster alone is judged.
+    Worker,
+}
 
 #[async_trait]
 impl Reversible for Check {
@@ -26,9 +35,13 @@ impl Reversible for Check {
             None => run.observe().await.map_err(|e| Failure::cluster("cannot read the cluster", &e))?,
         };
         // The input first: nothing is said of the cluster before we know that the run could go on at all.
-        let ready = run.parts.launcher.preflight().await;
-        ready.map_err(|e| Failure { outcome: Outcome::CheckRefused, ..Failure::from(e) })?;
-        let newcomer = run.plan.newcomer(run.parts.launcher.version());
+        let mut version = None;
+        if self.0 == Whom::Member {
+            let ready = run.parts.launcher.preflight().await;
+            ready.map_err(|e| Failure { outcome: Outcome::CheckRefused, ..Failure::from(e) })?;
+            version = run.parts.launcher.version();
+        }
+        let newcomer = run.plan.newcomer(version);
         let (policy, monitors) = (Arc::clone(&run.parts.policy), run.parts.monitors.clone());
         let cancel = run.cancel.clone();
         let asked = async {
@@ -40,12 +53,26 @@ impl Reversible for Check {
             Ok::<_, Failure>(policy.check(&view, &newcomer).await)
         };
         monitor::ask_checks(run, &view, &newcomer);
-        let (built_in, answers) = tokio::select! {
+        let platform = run.parts.platform.clone();
+        let of_platform = async {
+            match platform {
+                Some(platform) => platform.check(&view, &newcomer).await,
+                None => Vec::new(),
+            }
+        };
+        let built_in = async {
+            match self.0 {
+                Whom::Member => judge(run, &view).await,
+                Whom::Worker => Ok(checks::for_worker(&view)),
+            }
+        };
+        let (built_in, of_platform, answers) = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(Failure::interrupted()),
-            both = async { tokio::join!(judge(run, &view), asked) } => both,
+            all = async { tokio::join!(built_in, of_platform, asked) } => all,
         };
-        let (built_in, answers) = (built_in?, answers?);
+        let (mut built_in, answers) = (built_in?, answers?);
+        built_in.extend(of_platform);
         let mut counts = Counts::default();
         said(run, "runner", &built_in, &mut counts);
         let mut refused = refusal(Outcome::CheckRefused, "", &built_in);
@@ -153,6 +180,18 @@ fn with_waivers(
         run.emit(waiver.expiry(plugin, needed));
     }
     errors
+}
+
+/// What the platform had to do once the newcomer is a verified voter. Nothing that it finds changes how the run ends.
+pub(in crate::pipeline) async fn joined(run: &mut Run) {
+    let Some(platform) = run.parts.platform.clone() else { return };
+    let cancel = run.cancel.clone();
+    let findings = tokio::select! {
+        biased;
+        () = cancel.cancelled() => return,
+        findings = platform.joined() => findings,
+    };
+    said(run, "runner", &findings, &mut Counts::default());
 }
 
 fn said(run: &mut Run, source: &str, findings: &[Finding], counts: &mut Counts) {

@@ -2,7 +2,7 @@
 
 pub(super) use add_learner::AddLearner;
 pub(super) use announce::announce;
-pub(super) use check::Check;
+pub(super) use check::{Check, Whom, joined};
 pub(super) use discover::Discover;
 pub(super) use lock::Lock;
 pub(super) use promote::promote;

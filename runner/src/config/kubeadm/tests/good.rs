@@ -38,7 +38,7 @@ fn everything_that_v1beta4_can_say() {
     assert_eq!(cluster.server_sans, [dns("etcd.example.org"), San::Ip("10.0.0.100".parse().unwrap())]);
     assert_eq!(cluster.peer_sans, [dns("*.peers.example.org")]);
     assert_eq!(cluster.kubelet_local_mode, Some(false));
-    insta::assert_snapshot!(notices(&documents), @"kubeadm.yaml:81:1: this KubeletConfiguration is kubeadm's to use, not runner's");
+    insta::assert_snapshot!(notices(&documents), @"kubeadm.yaml:78:1: this KubeletConfiguration is kubeadm's to use, not runner's");
 }
 
 fn secs(secs: u64) -> Option<Duration> {

@@ -1,0 +1,293 @@
+//! `runner kubeadm-join`
+
+use std::path::PathBuf;
+
+use tokio_util::sync::CancellationToken;
+
+use super::check::{Whom, check};
+use super::defaults::Defaults;
+use super::execution::execute_run;
+use super::join::{JoinArgs, Prepared, warn_insecure};
+use super::kubeadm_args::{IMAGE_REPOSITORY, Unread, of_cluster};
+use super::launcher_args::LauncherKind;
+use super::{Ended, Frame, Output, bad_input, resume};
+use crate::config::kubeadm::{ClusterDocument, Documents, NodeKind};
+use crate::kubeadm::{Done, Driver, Folder, Line, Makings, Part, Plan, Program, shell};
+use crate::kubernetes::Api;
+use crate::pipeline::{Failure, Operation, Outcome};
+
+/// Where kubeadm writes: built into it.
+const KUBERNETES: &str = "/etc/kubernetes";
+
+/// Arguments of `runner kubeadm-join`: those of a join, and kubeadm itself.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    join: JoinArgs,
+    /// The kubeadm program: a path, or a name to be looked up on the PATH
+    #[arg(long, value_name = "FILE", default_value = "kubeadm", help_heading = "kubeadm")]
+    kubeadm: PathBuf,
+    /// Print the same as three commands, and run none of them
+    #[arg(long, visible_alias = "dry-run", help_heading = "kubeadm")]
+    print: bool,
+}
+
+/// Everything that is known before anything is run.
+struct Journey<'a> {
+    join: &'a JoinArgs,
+    documents: Documents,
+    program: Program,
+    folder: Folder,
+    frame: Frame,
+}
+
+pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
+    let Some(config) = &args.join.kubeadm.config else {
+        return Err(bad_input("--config is missing: kubeadm's configuration of this node")
+            .hint("a file with a JoinConfiguration that has a section `controlPlane`"));
+    };
+    let Some(documents) = args.join.kubeadm.documents(NodeKind::Join)? else { return Err(bad_input("--config is missing")) };
+    let Some(node) = &documents.node else {
+        return Err(bad_input(format!("{} has no JoinConfiguration", config.display())).hint("kubeadm join needs one"));
+    };
+    let program = Program::ask(&args.kubeadm).await?;
+    let name = program.path.display().to_string();
+    let file = config.display().to_string();
+    let mut defaults = frame.defaults.clone();
+    defaults.launcher = LauncherKind::StaticPod;
+    let mut own = own_arguments(std::env::args());
+    if args.print && !args.join.launcher.image_given() && args.join.launcher.kind(&defaults) == LauncherKind::StaticPod {
+        own.extend(image(&program, documents.cluster.as_ref()).await?.map(|image| format!("--image={image}")));
+    }
+    let makings =
+        Makings { program: &name, known: program.known, config: &file, skipped_by_file: &node.skip_phases, runner: &own };
+    if args.print {
+        return print(&Plan::documented(&makings), frame);
+    }
+    warn_insecure(&args.join, frame);
+    let named = layered_name(&args.join, &defaults, &documents)?;
+    let record = args.join.state.member(&defaults, &named)?.kubeadm_record();
+    let folder = Folder { kubernetes: PathBuf::from(KUBERNETES), record };
+    let done = folder.done();
+    let pki = documents.cluster.as_ref().and_then(|c| c.certificates_dir.clone()).unwrap_or(defaults.pki_dir.clone());
+    // Both are there before kubeadm begins where a node is made from an image or was here before.
+    let can_check = pki.join("etcd/ca.crt").exists() && folder.kubernetes.join("manifests").is_dir();
+    let plan = Plan::driven(&makings, &done, can_check);
+    let frame = Frame { global: frame.global, printer: frame.printer, defaults };
+    let mut journey = Journey { join: &args.join, documents, program, folder, frame };
+    journey.tell(&done);
+    journey.go(&plan).await
+}
+
+/// The member's name, which is the node's.
+fn layered_name(join: &JoinArgs, defaults: &Defaults, documents: &Documents) -> Result<String, Failure> {
+    let mut defaults = defaults.clone();
+    if let Some(node) = &documents.node {
+        (defaults.node.name, defaults.node.advertise_address) = (node.name.clone(), node.advertise_address);
+    }
+    Ok(join.member.planned(&defaults, join.cluster.trust.insecure)?.name)
+}
+
+impl Journey<'_> {
+    /// Which kubeadm it is, and what is left out because it is done.
+    fn tell(&self, done: &Done) {
+        let printer = self.frame.printer;
+        printer.say(&format!("{} is kubeadm {}", self.program.path.display(), self.program.version));
+        let cluster = self.documents.cluster.as_ref();
+        if let Some(notice) = cluster.and_then(|c| c.learner_gate_notice(&self.documents.path, self.program.version.minor)) {
+            printer.print_warning(&notice.to_string());
+        }
+        let local = self.program.known.local_mode(cluster.and_then(|c| c.kubelet_local_mode));
+        printer.say(match local {
+            true => "its kubelet registers the node through this node's own API server: after etcd has joined",
+            false => "its kubelet registers the node before etcd joins",
+        });
+        if done.begun {
+            let seen = done.seen.join(", ");
+            printer.say(&format!(
+                "kubeadm has begun on this node before ({seen}), and its preflight would refuse that: it is left out"
+            ));
+        }
+        if done.prepared {
+            printer.say("certificates, kubeconfigs and manifests are written: kubeadm does not write them again");
+        }
+        if done.kubelet_started {
+            printer.say("the kubelet is started: kubeadm does not start it again");
+        }
+    }
+
+    async fn go(&mut self, plan: &Plan) -> Ended {
+        let all = plan.lines.len();
+        for (i, line) in plan.lines.iter().enumerate() {
+            self.frame.printer.say(&format!("[{}/{all}] {}", i + 1, line.part.title()));
+            match line.part {
+                Part::Prepare | Part::Kubelet | Part::Finish => self.kubeadm(line).await?,
+                Part::Check => match self.check().await? {
+                    Outcome::Joined => {}
+                    refused => return Ok(refused),
+                },
+                Part::Member => match self.member().await? {
+                    Outcome::Joined => {}
+                    other => {
+                        self.say_how_kubeadm_stands();
+                        return Ok(other);
+                    }
+                },
+            }
+            if let Err(error) = self.folder.finished(line.part) {
+                let path = self.folder.record.display();
+                self.frame
+                    .printer
+                    .print_warning(&format!("{path} cannot be written ({error}): another run goes by files alone"));
+            }
+        }
+        self.folder.forget();
+        self.frame.printer.say("the node has joined the control plane, and its etcd member votes");
+        Ok(Outcome::Joined)
+    }
+
+    /// One of kubeadm's parts.
+    async fn kubeadm(&self, line: &Line) -> Result<(), Failure> {
+        let printer = self.frame.printer;
+        let interrupt = CancellationToken::new();
+        let listener = tokio::spawn(listen(interrupt.clone(), printer));
+        let tell = move |words: &str| printer.say(&format!("kubeadm: {words}"));
+        let ended = Driver { tell: &tell, interrupt }.run(line).await;
+        listener.abort();
+        let again = format!("runner kubeadm-join {}", shell(&own_arguments(std::env::args())));
+        ended.map_err(|quit| quit.failure(line, &again))
+    }
+
+    async fn check(&mut self) -> Ended {
+        self.choose_image().await?;
+        check(self.join, Whom::ControlPlane, &self.frame).await
+    }
+
+    /// Joins the member, or goes on with a join that was interrupted.
+    async fn member(&mut self) -> Ended {
+        self.choose_image().await?;
+        let Prepared { plan, setup, state } = self.join.prepare(true, &self.frame).await?;
+        let journal = state.journal()?;
+        if journal.state().unfinished() {
+            self.frame.printer.say("an earlier join of this member has not come to its end: going on with it");
+            let (plan, setup) = resume::read(&journal)?;
+            return execute_run(Operation::Resume, plan, &setup, journal, &state, &self.frame).await;
+        }
+        drop(journal);
+        let journal = state.fresh_journal()?;
+        execute_run(Operation::Join, plan, &setup, journal, &state, &self.frame).await
+    }
+
+    /// Has kubeadm itself say which image of etcd it would take, where nobody else does: its choice changes with every patch.
+    async fn choose_image(&mut self) -> Result<(), Failure> {
+        let given = self.join.launcher.image_given() || self.frame.defaults.node.image.is_some();
+        if given || self.join.launcher.kind(&self.frame.defaults) != LauncherKind::StaticPod {
+            return Ok(());
+        }
+        let cluster = match self.documents.cluster.clone() {
+            Some(cluster) => Some(cluster),
+            None => self.of_cluster().await?,
+        };
+        self.frame.defaults.node.image = image(&self.program, cluster.as_ref()).await?;
+        Ok(())
+    }
+
+    async fn of_cluster(&self) -> Result<Option<ClusterDocument>, Failure> {
+        match of_cluster(&Api::new(self.frame.defaults.kubeconfig())).await {
+            Ok((cluster, _)) => Ok(Some(cluster)),
+            // Said where the arguments are layered.
+            Err(Unread::Away(_)) => Ok(None),
+            Err(Unread::Mistake(failure)) => Err(failure),
+        }
+    }
+
+    fn say_how_kubeadm_stands(&self) {
+        let printer = self.frame.printer;
+        printer.say("kubeadm's part is as it was: the kubelet runs, and waits for an etcd on this node");
+        let again = shell(&own_arguments(std::env::args()));
+        printer.say(&format!("`runner kubeadm-join {again}` goes on from here, `kubeadm reset` takes kubeadm's part back"));
+    }
+}
+
+/// etcd's image as kubeadm itself would choose it for this cluster; none where the cluster's document names one.
+async fn image(program: &Program, cluster: Option<&ClusterDocument>) -> Result<Option<String>, Failure> {
+    if cluster.is_some_and(|cluster| cluster.etcd_image_tag.is_some()) {
+        return Ok(None);
+    }
+    let numbered = cluster.and_then(|c| c.kubernetes_version.as_ref()).filter(|version| version.minor.is_some());
+    let version = numbered.map_or(&program.version.text, |version| &version.text);
+    let repository = cluster.and_then(|c| c.etcd_image_repository.as_deref().or(c.image_repository.as_deref()));
+    program.etcd_image(version, repository.unwrap_or(IMAGE_REPOSITORY)).await.map(Some)
+}
+
+/// Cancels at the first interrupt, and says so.
+async fn listen(interrupt: CancellationToken, printer: crate::report::Printer) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
+    tokio::select! {
+        _ = int.recv() => {}
+        _ = term.recv() => {}
+    }
+    printer.say("interrupted: ending kubeadm");
+    interrupt.cancel();
+}
+
+/// The three commands, for a person.
+fn print(plan: &Plan, frame: &Frame) -> Ended {
+    let text = match frame.global.output {
+        Output::Text => text(plan),
+        Output::Json => serde_json::json!({
+            "commands": plan.lines.iter().map(|line| &line.words).collect::<Vec<_>>(),
+        })
+        .to_string(),
+    };
+    let _ = frame.printer.data(&text);
+    Ok(Outcome::Joined)
+}
+
+fn text(plan: &Plan) -> String {
+    const WHAT: [&str; 3] = ["kubeadm, up to etcd", "etcd's member", "kubeadm's rest"];
+    let commands = plan.lines.iter().zip(WHAT).enumerate();
+    commands.map(|(i, (line, what))| format!("# {}. {what}\n{}", i + 1, shell(&line.words))).collect::<Vec<_>>().join("\n")
+}
+
+/// The arguments after the subcommand that are a join's own, with the launcher that is the default here.
+fn own_arguments(all: impl Iterator<Item = String>) -> Vec<String> {
+    let mut own = Vec::new();
+    let mut arguments = all.skip_while(|argument| argument != "kubeadm-join").skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--print" | "--dry-run" => {}
+            "--kubeadm" => drop(arguments.next()),
+            other if other.starts_with("--kubeadm=") => {}
+            _ => own.push(argument),
+        }
+    }
+    if !own.iter().any(|argument| argument == "--launcher" || argument.starts_with("--launcher=")) {
+        own.push("--launcher=static-pod".to_owned());
+    }
+    own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kubeadm::Known;
+
+    #[test]
+    fn the_three_commands() {
+        let given = "/bin/runner -v kubeadm-join --kubeadm /k --config join.yaml --print --endpoints https://10.0.0.1:2379";
+        let own = own_arguments(given.split(' ').map(str::to_owned));
+        let known = Known::minor(33).unwrap();
+        let makings =
+            Makings { program: "/k", known, config: "join.yaml", skipped_by_file: &["preflight".to_owned()], runner: &own };
+        insta::assert_snapshot!(text(&Plan::documented(&makings)), @r"
+        # 1. kubeadm, up to etcd
+        /k join --config=join.yaml --skip-phases=check-etcd,etcd-join,kubelet-wait-bootstrap,control-plane-join,wait-control-plane,preflight
+        # 2. etcd's member
+        runner join --config join.yaml --endpoints https://10.0.0.1:2379 --launcher=static-pod
+        # 3. kubeadm's rest
+        /k join --config=join.yaml --skip-phases=preflight,control-plane-prepare,check-etcd,kubelet-start,etcd-join,control-plane-join/etcd
+        ");
+    }
+}
