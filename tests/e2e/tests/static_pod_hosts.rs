@@ -205,7 +205,8 @@ async fn grow_to_three(family: Family, etcd: &EtcdBinary) {
         let node = site.api.object("nodes", "", &site.machines[number].host.name);
         let joined = done(site.join(number)).await.expect_code(0);
         site.assert_joined(number).await;
-        assert_eq!(site.events(number), ["EtcdJoinStarted", "EtcdJoined"], "{}", joined.stdout);
+        let expected = ["EtcdJoinStarted", "EtcdMemberPromoted", "EtcdJoined"];
+        assert_eq!(site.events(number), expected, "{}", joined.stdout);
         assert_eq!(site.api.object("nodes", "", &site.machines[number].host.name), node, "nobody asked to mark it");
         site.registered(number).await;
     }
