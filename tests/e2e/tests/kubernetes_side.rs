@@ -155,7 +155,7 @@ async fn a_node_that_is_not_ready_refuses_and_nothing_is_left() {
 
 #[tokio::test]
 async fn an_api_that_is_away_is_said_once_and_costs_seconds() {
-    let mut scene = Scene::set(1).await;
+    let scene = Scene::set(1).await;
     scene.api.stop().await;
     let mut command = scene.command("join", &scene.api.kubeconfig);
     command.args(["--endpoints", &scene.stage.cluster.endpoints().join(",")]);
@@ -183,7 +183,7 @@ async fn another_runs_lease_is_waited_for_and_a_dead_ones_is_taken_over() {
 
 #[tokio::test]
 async fn a_run_that_was_killed_is_seen_until_it_is_rolled_back_and_that_needs_no_api() {
-    let mut scene = Scene::set(1).await;
+    let scene = Scene::set(1).await;
     let mut run = scene.join(&scene.api.kubeconfig);
     run.event("step-started", "start-member", SOON).await;
     run.kill();
