@@ -18,7 +18,7 @@ const SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// What is to be said of the files that are here. Others are said by whoever needs them.
 pub(super) fn findings(trust: &Trust, member: Option<&MemberTls>, name: &str) -> Vec<Finding> {
     let own = [&trust.ca, &trust.cert].into_iter().flatten().map(|path| path.as_path());
-    let members = member.iter().flat_map(certificates).flatten().map(|path| path.as_path());
+    let members = member.into_iter().flat_map(certificates).flatten().map(|path| path.as_path());
     let mut paths: Vec<&Path> = own.chain(members).filter(|path| path.exists()).collect();
     paths.sort();
     paths.dedup();
