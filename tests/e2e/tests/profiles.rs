@@ -71,7 +71,7 @@ fn write_profile(path: &Path, text: &str) {
 /// A subcommand of a program, without anything of the tester's own environment that would speak for it.
 fn bare(program: &Path, subcommand: &str) -> Command {
     let mut command = Command::new(program);
-    let ours = |name: &str| ["ETCDCTL_", "ETCD_", "RUNNER_"].iter().any(|prefix| name.starts_with(prefix));
+    let ours = |name: &str| ["ETCDCTL_", "ETCD_", "RUNNER_", "KUBE"].iter().any(|prefix| name.starts_with(prefix));
     for (name, _) in std::env::vars_os().filter(|(name, _)| ours(&name.to_string_lossy())) {
         command.env_remove(name);
     }

@@ -168,7 +168,7 @@ impl Node {
     /// A subcommand of the runner with this node's state, and nothing of the tester's own environment that would speak for it.
     pub fn command(&self, subcommand: &str) -> Command {
         let mut command = Command::new(runner_bin());
-        let ours = |name: &str| ["ETCDCTL_", "ETCD_", "RUNNER_"].iter().any(|prefix| name.starts_with(prefix));
+        let ours = |name: &str| ["ETCDCTL_", "ETCD_", "RUNNER_", "KUBE"].iter().any(|prefix| name.starts_with(prefix));
         for (name, _) in std::env::vars_os().filter(|(name, _)| ours(&name.to_string_lossy())) {
             command.env_remove(name);
         }

@@ -133,6 +133,8 @@ impl<'a> Play<'a> {
         args.extend(self.stage.member_args(node));
         let others = self.stage.nodes.iter().filter(|n| n.name != node.name);
         args.extend(["--endpoints".into(), others.map(Node::client_url).collect::<Vec<_>>().join(",").into()]);
+        // A node's own Kubernetes is none of the demo's.
+        args.extend(["--kubernetes".into(), "off".into()]);
         if let Some(settings) = settings {
             args.extend(["--plugin-settings".into(), settings.into()]);
         }

@@ -83,7 +83,7 @@ mod tests {
         let at = Timestamp::from_second(1_800_000_000).unwrap();
         let of = |kind| of(&Event { at, kind }, "cp-2");
         let started = of(EventKind::RunStarted { run: "r-1".into(), operation: "join", member: "cp-2".into() }).unwrap();
-        insta::assert_snapshot!(serde_json::to_string(&started).unwrap(), @r#"{"apiVersion":"events.k8s.io/v1","kind":"Event","action":"Start","eventTime":"2027-01-15T08:00:00.000000Z","metadata":{"name":"cp-2.18faec7dfdaa0000","namespace":"default"},"note":"etcd member cp-2 joins the cluster (run r-1)","reason":"EtcdJoinStarted","regarding":{"apiVersion":"v1","kind":"Node","name":"cp-2","uid":"cp-2"},"reportingController":"runner.dev/runner","reportingInstance":"cp-2","type":"Normal"}"#);
+        insta::assert_snapshot!(serde_json::to_string(&started).unwrap(), @r#"{"apiVersion":"events.k8s.io/v1","kind":"Event","action":"Start","eventTime":"2027-01-15T08:00:00.000000Z","metadata":{"name":"cp-2.18fae27693b40000","namespace":"default"},"note":"etcd member cp-2 joins the cluster (run r-1)","reason":"EtcdJoinStarted","regarding":{"apiVersion":"v1","kind":"Node","name":"cp-2","uid":"cp-2"},"reportingController":"runner.dev/runner","reportingInstance":"cp-2","type":"Normal"}"#);
         let ended = |outcome| {
             let hints = vec!["etcdctl alarm disarm".to_owned()];
             let message = "ü".repeat(2_000);

@@ -155,7 +155,7 @@ mod tests {
         assert!(tell(3, EventKind::MemberAdded { id: MemberId(0xab) }));
         assert!(!tell(4, EventKind::PluginLog { plugin: "p".into(), level: "info", message: "the-password".into() }));
         assert!(tell(5, EventKind::Waiting { step: "sync", reason: "a\u{1b}[2Jb".into(), left: Some(Duration::ZERO) }));
-        insta::assert_snapshot!(story.text(), @r#"{"run":"0199e3a1-7c00-7000-8000-000000000000","operation":"join","phase":"sync","message":"waiting: ab","since":"2025-10-14T14:28:16Z","updated":"2027-01-15T08:00:05Z","conditions":[{"type":"Progressing","status":"True","reason":"AddLearner","message":"add-learner is under way","lastTransitionTime":"2027-01-15T08:00:01Z"},{"type":"MemberAdded","status":"True","reason":"Learner","message":"member ab is a learner","lastTransitionTime":"2027-01-15T08:00:03Z"},{"type":"Promoted","status":"False","reason":"NotYet","message":"","lastTransitionTime":"2027-01-15T08:00:00Z"}]}"#);
+        insta::assert_snapshot!(story.text(), @r#"{"run":"0199e3a1-7c00-7000-8000-000000000000","operation":"join","phase":"sync","message":"waiting: ab","since":"2025-10-14T16:50:35.136Z","updated":"2027-01-15T08:00:05Z","conditions":[{"type":"Progressing","status":"True","reason":"AddLearner","message":"add-learner is under way","lastTransitionTime":"2027-01-15T08:00:01Z"},{"type":"MemberAdded","status":"True","reason":"Learner","message":"member ab is a learner","lastTransitionTime":"2027-01-15T08:00:03Z"},{"type":"Promoted","status":"False","reason":"NotYet","message":"","lastTransitionTime":"2027-01-15T08:00:00Z"}]}"#);
         story.take(&Event {
             at: at(9),
             kind: EventKind::RunFinished {

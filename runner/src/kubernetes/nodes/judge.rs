@@ -277,7 +277,7 @@ mod tests {
         Warning kubelet-too-old: the kubelet of cp-1 (v1.29.9) is more than 3 minors older than the API server (v1.33.4+k3s1)
         Warning kubelet-too-new: the kubelet of cp-2 (v1.34.0-rc.1) is newer than the API server (v1.33.4+k3s1)
         Error kubelet-too-new: the kubelet of new (v1.34.0) is newer than the API server (v1.33.4+k3s1)
-        Warning control-plane-skew: control-plane nodes are more than one minor apart: cp-1 has v1.29.9, cp-2 has v1.34.0-rc.1
+        Warning control-plane-skew: control-plane nodes are more than one minor apart: cp-1 has v1.29.9, new has v1.34.0
         ");
         assert_eq!(said(&nodes[..1], &[], "v1.32.0"), "");
         assert_eq!(said(&nodes[..1], &[], "nonsense"), "");

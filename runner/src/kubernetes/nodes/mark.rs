@@ -76,7 +76,7 @@ mod tests {
             "spec": { "taints": [{ "key": "node.kubernetes.io/not-ready", "effect": "NoSchedule" }] },
         }))
         .unwrap();
-        insta::assert_snapshot!(change(&fresh).unwrap().to_string(), @r#"{"metadata":{"labels":{"node-role.kubernetes.io/control-plane":"","node.kubernetes.io/exclude-from-external-load-balancers":""},"resourceVersion":"7"},"spec":{"taints":[{"effect":"NoSchedule","key":"node.kubernetes.io/not-ready"},{"effect":"NoSchedule","key":"node-role.kubernetes.io/control-plane"}]}}"#);
+        insta::assert_snapshot!(change(&fresh).unwrap().to_string(), @r#"{"metadata":{"resourceVersion":"7","labels":{"node-role.kubernetes.io/control-plane":"","node.kubernetes.io/exclude-from-external-load-balancers":""}},"spec":{"taints":[{"effect":"NoSchedule","key":"node.kubernetes.io/not-ready"},{"effect":"NoSchedule","key":"node-role.kubernetes.io/control-plane"}]}}"#);
         let marked: Node = serde_json::from_value(json!({
             "metadata": { "labels": { CONTROL_PLANE: "", NOT_BALANCED: "" } },
             "spec": { "taints": [{ "key": CONTROL_PLANE, "effect": "NoSchedule" }] },
