@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Frame;
@@ -30,6 +32,9 @@ pub(super) struct KubeadmArgs {
     /// kubeadm's configuration of this node: what it says holds where neither the command line nor a policy says otherwise
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
+    /// Whether its notices were told: a command may ask for the same documents twice.
+    #[arg(skip)]
+    told: Arc<AtomicBool>,
 }
 
 /// What a document says that has no built-in default.
@@ -98,7 +103,8 @@ impl KubeadmArgs {
                 patch.display()
             ));
         }
-        for notice in &documents.notices {
+        let fresh = !self.told.swap(true, Ordering::Relaxed);
+        for notice in documents.notices.iter().filter(|_| fresh) {
             frame.printer.print_warning(&notice.to_string());
             notice.hints.iter().for_each(|hint| frame.printer.say(&format!("hint: {hint}")));
         }

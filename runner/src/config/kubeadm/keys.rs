@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::quantities::GoDuration;
@@ -12,35 +11,14 @@ use super::quantities::GoDuration;
 /// A value that is not looked at, and so never shown: secrets, and what only kubeadm needs.
 type Unread = IgnoredAny;
 
-/// Types of mappings. What is derived would take a list, too, and its items for the fields in their order; these take a mapping only.
+/// Types of mappings whose keys may all be left out, and no others may be there.
 macro_rules! mappings {
     ($($name:ident { $($(#[$attribute:meta])* $field:ident: $of:ty,)* })*) => { $(
         #[derive(Default, Deserialize)]
-        #[serde(rename_all = "camelCase", deny_unknown_fields, default, remote = "Self")]
+        #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
         #[allow(dead_code, reason = "keys that are known and not used")]
         pub(super) struct $name {
             $($(#[$attribute])* pub(super) $field: $of,)*
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Mapping;
-
-                impl<'de> Visitor<'de> for Mapping {
-                    type Value = $name;
-
-                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str("a map")
-                    }
-
-                    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<$name, A::Error> {
-                        // The derived one: it is of the type itself, where the other is of the trait.
-                        $name::deserialize(MapAccessDeserializer::new(entries))
-                    }
-                }
-
-                deserializer.deserialize_map(Mapping)
-            }
         }
     )* };
 }

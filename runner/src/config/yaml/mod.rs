@@ -6,5 +6,6 @@ pub(in crate::config) use file::{documents_of, read, text_of};
 pub(in crate::config) use tree::documents;
 pub(in crate::config) use tree::{Bare, Key, Node};
 
+mod decode;
 mod file;
 mod tree;

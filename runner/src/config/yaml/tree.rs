@@ -11,6 +11,7 @@ use serde_json::{Map, Number, Value};
 use serde_path_to_error::{Path, Segment};
 use serde_saphyr::{Budget, Options, Spanned};
 
+use super::decode::Decoder;
 use crate::config::explain::explain;
 use crate::config::mistake::{Mistake, Place};
 
@@ -136,7 +137,7 @@ impl Node {
 
     /// The same; and whether what does not fit is a key that is not known.
     pub(in crate::config) fn decode_or_unknown<T: DeserializeOwned>(&self, file: &FilePath) -> Result<T, (Mistake, bool)> {
-        serde_path_to_error::deserialize(self.value()).map_err(|error| {
+        serde_path_to_error::deserialize(Decoder(self)).map_err(|error| {
             let (what, hint) = explain(&error.inner().to_string());
             let at_key = what.starts_with("there is no key");
             let mut mistake = Mistake::of_file(file, what).at(self.find(error.path(), at_key));

@@ -83,6 +83,7 @@ fn wrong_values() {
     policy.yaml:9:19: spec.plugins[1].limits.cpu: a string is expected here, not `5`
     hint: put it in quotes
     ");
+    says!(plugin("limits: [1s]"), @"policy.yaml:9:13: spec.plugins[1].limits: a mapping is expected here, not a list");
     says!(plugin("limits: {cpu: fast}"), @r#"policy.yaml:9:19: spec.plugins[1].limits.cpu: "fast" is not a time; write a time as `500ms`, `90s` or `1h30m`"#);
     says!(plugin("limits: {memory: 128MB}"), @r#"policy.yaml:9:22: spec.plugins[1].limits.memory: "128MB" is not an amount of bytes; write it as `128Mi`, `64Ki` or a number"#);
     says!(plugin("limits: {memory: -1}"), @"policy.yaml:9:22: spec.plugins[1].limits.memory: an amount of bytes, as `128Mi` or a number, is expected here, not `-1`");
