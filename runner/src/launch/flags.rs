@@ -58,9 +58,11 @@ const OWNED: &[&str] = &[
     "peer-cert-file",
     "peer-key-file",
     "logger",
-    "log-outputs",
     "experimental-initial-corrupt-check",
 ];
+
+/// The operator's where runner does not set it.
+const OUTPUTS: &str = "log-outputs";
 
 /// What would take the member out of runner's hands.
 const FORBIDDEN: &[(&str, &str)] = &[
@@ -116,9 +118,14 @@ pub(super) fn flags(spec: &MemberSpec, wiring: &Wiring<'_>) -> Vec<Flag> {
         Some(_) => flags.push(("feature-gates", "InitialCorruptCheck=true".to_owned())),
         None => {}
     }
-    // The default goes to the journal of the system where init started the process, and the log would be empty.
-    flags.push(("log-outputs", "stderr".to_owned()));
+    flags.extend(outputs());
     flags
+}
+
+/// Where etcd logs to, for whoever reads its standard error. The default goes to the journal of the system where init started the
+/// process, and the log would be empty.
+pub(super) fn outputs() -> Vec<Flag> {
+    vec![(OUTPUTS, "stderr".to_owned())]
 }
 
 /// The command line: our flags, then the operator's. Feature gates of both become one flag, since etcd takes the last.
@@ -130,7 +137,11 @@ pub(super) fn arguments(mut flags: Vec<Flag>, extra: &[String]) -> Result<Vec<St
             theirs.push(argument.clone());
             continue;
         };
-        allow(name, &format!("the flag `{argument}`"))?;
+        let said = format!("the flag `{argument}`");
+        allow(name, &said)?;
+        if name == OUTPUTS && flags.iter().any(|(ours, _)| *ours == OUTPUTS) {
+            return Err(set_already(&said));
+        }
         if name == "feature-gates"
             && let Some((_, gates)) = flags.iter_mut().find(|(name, _)| *name == "feature-gates")
         {
@@ -149,7 +160,11 @@ pub(super) fn arguments(mut flags: Vec<Flag>, extra: &[String]) -> Result<Vec<St
 pub(super) fn environment(env: &BTreeMap<String, String>) -> Result<(), LaunchError> {
     for name in env.keys() {
         if let Some(flag) = name.strip_prefix("ETCD_") {
-            allow(&flag.to_lowercase().replace('_', "-"), &format!("the variable {name}"))?;
+            let (flag, said) = (flag.to_lowercase().replace('_', "-"), format!("the variable {name}"));
+            allow(&flag, &said)?;
+            if flag == OUTPUTS {
+                return Err(set_already(&said));
+            }
         }
     }
     Ok(())
@@ -180,9 +195,13 @@ fn allow(flag: &str, said: &str) -> Result<(), LaunchError> {
         return Err(refuse(format!("{said} cannot be used with runner: {why}"), &[]));
     }
     if OWNED.contains(&flag) {
-        return Err(refuse(format!("{said} cannot be given: runner sets it itself"), &["use runner's own option for it"]));
+        return Err(set_already(said));
     }
     Ok(())
+}
+
+fn set_already(said: &str) -> LaunchError {
+    refuse(format!("{said} cannot be given: runner sets it itself"), &["use runner's own option for it"])
 }
 
 #[cfg(test)]
@@ -290,7 +309,9 @@ mod tests {
             "the flag `--config-file=/etc/etcd.yaml` cannot be used with runner: etcd ignores every other flag then"
         );
         let env = |name: &str| environment(&BTreeMap::from([(name.to_owned(), "x".to_owned())]));
-        assert!(env("ETCD_DATA_DIR").is_err());
+        assert!(env("ETCD_DATA_DIR").is_err() && env("ETCD_LOG_OUTPUTS").is_err());
+        // A pod's log is the kubelet's: there runner does not set it.
+        assert!(arguments(Vec::new(), &["--log-outputs=stdout".to_owned()]).is_ok());
         assert_eq!(env("ETCD_QUOTA_BACKEND_BYTES"), Ok(()));
         assert_eq!(env("GOMAXPROCS"), Ok(()));
     }

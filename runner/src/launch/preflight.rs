@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::path::Path;
 
+use super::flags::Flag;
 use super::url::{self, Listen};
 use super::{MemberConfig, ProcessConfig, data_dir, flags, refuse};
 use crate::pipeline::{LaunchError, MemberSpec};
 
 /// A process: what [`member`] checks, and its log.
 pub(super) fn process(config: &ProcessConfig) -> Result<(), LaunchError> {
-    member(&config.member)?;
+    member(&config.member, flags::outputs())?;
     if config.log_file.starts_with(&config.member.data_dir) {
         let text = format!("the log {} lies in the data directory", config.log_file.display());
         return Err(refuse(text, &["put it elsewhere: the data directory is removed when a join is rolled back"]));
@@ -17,9 +18,10 @@ pub(super) fn process(config: &ProcessConfig) -> Result<(), LaunchError> {
     data_dir::writable(&config.log_file)
 }
 
-/// Flags, folders and files; not the ports, which our own member may have. Changes nothing.
-pub(super) fn member(config: &MemberConfig) -> Result<(), LaunchError> {
-    flags::arguments(Vec::new(), &config.extra_args)?;
+/// Flags, folders and files; not the ports, which our own member may have. `ours` are flags that not every launcher sets. Changes
+/// nothing.
+pub(super) fn member(config: &MemberConfig, ours: Vec<Flag>) -> Result<(), LaunchError> {
+    flags::arguments(ours, &config.extra_args)?;
     flags::environment(&config.env)?;
     data_dir::guard(&config.data_dir)?;
     data_dir::writable(&config.data_dir)?;

@@ -20,7 +20,9 @@ get() { cat "$state/$unit.$1" 2>/dev/null || echo "$2"; }
 put() { echo "$2" > "$state/$unit.$1"; }
 need() { [ -e "$loaded/$unit" ] || { echo "Failed to $verb $unit: Unit $unit not found." >&2; exit 5; }; }
 setting() { sed -n "s/^$1=//p" "$loaded/$unit"; }
-running() { kill -0 "$(get pid 0)" 2>/dev/null; }
+# Never of nothing, or of 0: that would be the whole process group, the tests with it.
+end() { [ "${2:-0}" -gt 1 ] && kill "$1" "$2" 2>/dev/null; }
+running() { end -0 "$(get pid)"; }
 serve() {
   while :; do
     put active activating; put sub start
@@ -36,13 +38,13 @@ serve() {
     put main $main; put active active; put sub running
     wait $main; code=$?
     [ -e "$state/$unit.stopping" ] && break
-    [ $code = 0 ] && { put active inactive; put sub dead; exit; }
+    [ $code = 0 ] && { put active inactive; put sub dead; put pid 0; exit; }
     echo "$unit: Main process exited, code=exited, status=$code/FAILURE" >> "$state/$unit.own"
     put active activating; put sub auto-restart
     sleep 0.5
     put restarts $(($(get restarts 0) + 1))
   done
-  put active inactive; put sub dead
+  put active inactive; put sub dead; put pid 0
 }
 case $verb in
   daemon-reload) rm -f "$loaded"/*; cp "$units"/*.service "$loaded"/ 2>/dev/null; true;;
@@ -52,7 +54,7 @@ case $verb in
     rm -f "$state/$unit.stopping"; put restarts 0
     serve > /dev/null 2>&1 < /dev/null & put pid $!;;
   stop) need; : > "$state/$unit.stopping"
-    kill "$(get main 0)" 2>/dev/null
+    end -TERM "$(get main)"
     while running; do sleep 0.05; done
     put active inactive; put sub dead;;
   reset-failed) [ -e "$loaded/$unit" ] || exit 1; rm -f "$state/$unit.restarts";;

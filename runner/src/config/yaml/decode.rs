@@ -103,7 +103,7 @@ mod tests {
     }
 
     fn read(text: &str) -> Result<Outer, String> {
-        let Ok(documents) = documents(text) else { panic!("{text} is no YAML") };
+        let Ok(documents) = documents(text, "file") else { panic!("{text} is no YAML") };
         Outer::deserialize(Decoder(&documents[0])).map_err(|e| e.to_string())
     }
 

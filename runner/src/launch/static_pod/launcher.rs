@@ -94,7 +94,7 @@ impl StaticPodLauncher {
     fn check(&self) -> Result<(), LaunchError> {
         Probes::of(&self.config.member, &self.etcd()?, self.config.startup_timeout)?;
         mounts(&self.config.member)?;
-        preflight::member(&self.config.member)?;
+        preflight::member(&self.config.member, Vec::new())?;
         self.folder()?.writable()
     }
 

@@ -11,7 +11,7 @@ use super::{systemctl, unit};
 use crate::launch::process::program;
 use crate::launch::procs;
 use crate::launch::version::{self, EtcdVersion};
-use crate::launch::{SystemdConfig, blocking, data_dir, log, preflight, refuse};
+use crate::launch::{SystemdConfig, blocking, data_dir, flags, log, preflight, refuse};
 use crate::pipeline::{DataDir, LaunchError, Launcher, MemberSpec, Running};
 
 /// How many of the member's last words are told.
@@ -69,7 +69,7 @@ impl SystemdLauncher {
         let paths = self.paths()?;
         paths.check()?;
         let (member, log) = (self.config.member.clone(), paths.environment.clone());
-        blocking(move || preflight::member(&member)).await?;
+        blocking(move || preflight::member(&member, flags::outputs())).await?;
         if log.starts_with(&self.config.member.data_dir) {
             let text = format!("the unit {} would lie in the data directory", paths.unit.display());
             return Err(refuse(text, &["put it elsewhere: the data directory is removed when a join is rolled back"]));
