@@ -178,9 +178,8 @@ pub(crate) fn run(distribution: Distribution) -> ExitCode {
         ExitCode::from(failure.outcome.exit_status())
     };
     let defaults = vendor::defaults(&distribution, cli.profile).and_then(|defaults| {
-        match &defaults.profile {
-            Some(profile) => vendor::refuse_banned(profile, &command, &matches)?,
-            None => {}
+        if let Some(profile) = &defaults.profile {
+            vendor::refuse_banned(profile, &command, &matches)?;
         }
         Ok(defaults)
     });

@@ -237,7 +237,7 @@ async fn arguments_that_cannot_be_used() {
         (&["--plugins", "/nowhere.wasm"], "/nowhere.wasm", ""),
         (&["--plugin-settings", "version-window={}"], "there is no plugin version-window", "no plugins were given"),
         (&["--plugins", &plugin, "--plugin-settings", "version-window=[]"], "the settings must be a JSON object", ""),
-        (&["--launcher", "external", "--supervise"], "--supervise needs a member", "leave --launcher external away"),
+        (&["--launcher", "external", "--supervise"], "--supervise needs a member", "leave --launcher away"),
         (
             &["--peer-url", "https://127.0.0.1:7", "--client-url", "https://127.0.0.1:7"],
             "https://127.0.0.1:7 cannot serve both",

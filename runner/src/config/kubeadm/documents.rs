@@ -218,9 +218,9 @@ impl Reader<'_> {
             match document.decode_or_unknown(self.file) {
                 Ok(decoded) => return Ok(decoded),
                 Err((mistake, unknown)) if unknown && document.remove(&mistake) => {
-                    self.notices.push(Notice::of(Mistake { hints: Vec::new(), ..mistake }));
+                    self.notices.push(Notice::of(Mistake { hints: Vec::new(), ..*mistake }));
                 }
-                Err((mistake, _)) => return Err(mistake),
+                Err((mistake, _)) => return Err(*mistake),
             }
         }
     }

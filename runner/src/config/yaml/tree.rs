@@ -132,11 +132,14 @@ impl Node {
 
     /// The value as a type, or the first thing in it that does not fit, with its place in this file.
     pub(in crate::config) fn decode<T: DeserializeOwned>(&self, file: &FilePath) -> Result<T, Mistake> {
-        self.decode_or_unknown(file).map_err(|(mistake, _)| mistake)
+        self.decode_or_unknown(file).map_err(|(mistake, _)| *mistake)
     }
 
     /// The same; and whether what does not fit is a key that is not known.
-    pub(in crate::config) fn decode_or_unknown<T: DeserializeOwned>(&self, file: &FilePath) -> Result<T, (Mistake, bool)> {
+    pub(in crate::config) fn decode_or_unknown<T: DeserializeOwned>(
+        &self,
+        file: &FilePath,
+    ) -> Result<T, (Box<Mistake>, bool)> {
         serde_path_to_error::deserialize(Decoder(self)).map_err(|error| {
             let (what, hint) = explain(&error.inner().to_string());
             let at_key = what.starts_with("there is no key");
@@ -144,7 +147,7 @@ impl Node {
             let path = error.path().to_string();
             mistake.path = if path == "." { String::new() } else { path };
             mistake.hints.extend(hint);
-            (mistake, at_key)
+            (Box::new(mistake), at_key)
         })
     }
 

@@ -55,7 +55,7 @@ pub(super) fn not_ready(node: &Node) -> Option<String> {
 /// The names of its conditions that are true and should not be.
 pub(super) fn pressures(node: &Node) -> Vec<&'static str> {
     let holds = |wanted: &&str| conditions(node).iter().any(|c| c.type_ == **wanted && c.status == "True");
-    PRESSURES.into_iter().filter(|p| holds(&p)).collect()
+    PRESSURES.into_iter().filter(|p| holds(p)).collect()
 }
 
 /// Since when and by whom it is cordoned, as far as it is known; none where it is not. Empty where nothing is known.

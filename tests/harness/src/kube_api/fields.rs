@@ -134,7 +134,10 @@ pub(super) fn remove(object: &mut Value, path: &[String]) {
             }
             fields.remove(name);
         }
-        ("v", Value::Array(items)) => items.retain(|item| item.to_string() != name),
+        ("v", Value::Array(items)) => items.retain(|item| {
+            let text = item.to_string();
+            text != name
+        }),
         ("k", Value::Array(items)) => {
             let keys: Map<String, Value> = serde_json::from_str(name).unwrap_or_default();
             let found = items.iter().position(|item| keys.iter().all(|(key, value)| &item[key] == value));

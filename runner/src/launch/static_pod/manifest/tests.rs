@@ -313,15 +313,24 @@ fn it_is_what_real_kubeadm_writes_but_for_the_comment_and_the_startup_probe() {
             assert_eq!(differences(minor, name), expected, "{minor} {name}");
         }
     }
-    // Before 1.34 the probes name the port by its number, and an empty time is written out.
+    // Before 1.34 the probes name the port by its number, and an empty time is written out; the flags are those of etcd 3.5, which 3.6
+    // takes, too, and 3.7 does not.
+    let newer = [
+        "- - --experimental-initial-corrupt-check=true",
+        "+ - --feature-gates=InitialCorruptCheck=true",
+        "- - --experimental-watch-progress-notify-interval=5s",
+        MOVED[0],
+        "+ - --watch-progress-notify-interval=5s",
+        MOVED[1],
+    ];
     for name in ["v1beta3-ipv4.etcd.yaml", "v1beta4-ipv4.etcd.yaml", "v1beta4-ipv6.etcd.yaml"] {
         let found = differences("v1.33", name);
         let port = ["- port: 2381", "+ port: probe-port"];
         let ports = ["+ ports:", "+ - containerPort: 2381", "+ name: probe-port", "+ protocol: TCP"];
-        let moved = MOVED.iter().filter(|_| name == "v1beta4-ipv4.etcd.yaml").copied();
+        let newer = newer.iter().filter(|_| name == "v1beta4-ipv4.etcd.yaml").copied();
         let expected: Vec<_> = [comment, "- creationTimestamp: null"]
             .into_iter()
-            .chain(moved)
+            .chain(newer)
             .chain(port)
             .chain(ports)
             .chain(port)
