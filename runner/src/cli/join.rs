@@ -90,7 +90,7 @@ pub(super) fn warn_insecure(args: &JoinArgs, frame: &Frame) {
 impl JoinArgs {
     /// Checks the arguments and files and makes this node's certificates where the CA's key is here (`issue`).
     pub(super) async fn prepare(&self, issue: bool, frame: &Frame) -> Result<Prepared, Failure> {
-        let api = self.cluster.kubernetes.api(&frame.defaults);
+        let api = self.cluster.kubernetes.api(&frame.defaults)?;
         let defaults = &self.kubeadm.on_top_of(&frame.defaults, NodeKind::Join, api.as_ref(), frame).await?;
         let insecure = self.cluster.trust.insecure;
         let planned = self.member.planned(defaults, insecure)?;

@@ -79,6 +79,12 @@ impl KubeadmArgs {
         frame: &Frame,
     ) -> Result<Defaults, Failure> {
         let Some(mut documents) = self.documents(kind)? else { return Ok(defaults.clone()) };
+        let fresh = !self.told.swap(true, Ordering::Relaxed);
+        let warn = |text: String| {
+            if fresh {
+                frame.printer.print_warning(&text);
+            }
+        };
         if documents.cluster.is_none() && kind == NodeKind::Join {
             let asked = match api {
                 Some(api) => of_cluster(api).await,
@@ -90,7 +96,7 @@ impl KubeadmArgs {
                     documents.notices.extend(notices);
                 }
                 Err(Unread::Mistake(failure)) => return Err(failure),
-                Err(Unread::Away(why)) => frame.printer.print_warning(&format!(
+                Err(Unread::Away(why)) => warn(format!(
                     "{} has no ClusterConfiguration, and the cluster's own could not be read: {why}; what it would say is \
                      taken from the command line and the defaults",
                     documents.path.display()
@@ -98,12 +104,11 @@ impl KubeadmArgs {
             }
         }
         if let Some(patch) = documents.node.as_ref().and_then(|node| patch_of_etcd(node.patches.as_deref()?)) {
-            frame.printer.print_warning(&format!(
+            warn(format!(
                 "{} is not applied: runner writes etcd's manifest without patches; extraArgs and extraEnvs reach it",
                 patch.display()
             ));
         }
-        let fresh = !self.told.swap(true, Ordering::Relaxed);
         for notice in documents.notices.iter().filter(|_| fresh) {
             frame.printer.print_warning(&notice.to_string());
             notice.hints.iter().for_each(|hint| frame.printer.say(&format!("hint: {hint}")));

@@ -48,13 +48,9 @@ pub(super) struct Found {
 
 impl KubernetesArgs {
     /// The API, where it is to be used and a way to it is known. Asks nothing of it.
-    pub(super) fn api(&self, defaults: &Defaults) -> Option<Api> {
-        match &self.kubeconfig {
-            _ if self.kubernetes == Use::Off => None,
-            Some(path) => Some(Api::new(Some(path.clone()))),
-            None if client::known(&defaults.kubeconfig) => Some(Api::new(client::only_kubeconfig(&defaults.kubeconfig))),
-            None => None,
-        }
+    pub(super) fn api(&self, defaults: &Defaults) -> Result<Option<Api>, Failure> {
+        // Whose node it is does not matter for reading.
+        Ok(self.settings(defaults, "", false)?.map(|settings| Api::new(settings.kubeconfig)))
     }
 
     /// What a run needs to know; none where the API is not used. Asks nothing of it.
