@@ -105,6 +105,11 @@ impl Trust {
         EtcdCluster::new(self.tls()).map(Arc::new).map_err(|e| tls_failure(&e))
     }
 
+    /// Every file that is named.
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.ca, &self.cert, &self.key].into_iter().flatten()
+    }
+
     /// The files; none without TLS.
     pub(super) fn tls(&self) -> Option<ClientTls> {
         (!self.insecure).then(|| ClientTls {

@@ -13,7 +13,7 @@ use super::launcher_args::LauncherKind;
 use crate::cluster::etcd::LOCK_PREFIX;
 use crate::config::profile::ProfileFile;
 use crate::distribution::Distribution;
-use crate::kubernetes::Names;
+use crate::kubernetes::{Names, client};
 use crate::launch::{KUBELET_CONFIG, UNIT_DIR};
 use crate::pipeline::{Failure, Gate, OnApprovalTimeout, StaleLearner, Timeouts};
 use crate::pki::Layout;
@@ -99,7 +99,7 @@ impl Defaults {
             state_dir: None,
             plugin_store: None,
             cache_dir: None,
-            kubeconfig: PathBuf::from("/etc/kubernetes/admin.conf"),
+            kubeconfig: PathBuf::from(client::ADMIN),
             gate: Gate::default(),
             timeouts: Timeouts::default(),
             start_elsewhere: Duration::from_secs(30 * 60),

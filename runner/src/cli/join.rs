@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::cluster_args::{ClusterArgs, pki_failure};
+use super::cluster_args::{ClusterArgs, Trust, pki_failure};
 use super::defaults::Defaults;
 use super::execution::execute_run;
 use super::kubeadm_args::KubeadmArgs;
@@ -95,11 +95,8 @@ impl JoinArgs {
         let insecure = self.cluster.trust.insecure;
         let planned = self.member.planned(defaults, insecure)?;
         let kubernetes = self.cluster.kubernetes.settings(defaults, &planned.name, self.mark_control_plane)?;
-        let Chosen { plugins, policy, mut overrides } = self.plugins.chosen(defaults)?;
-        let spec = policy.as_ref().map(|file| &file.policy.spec);
-        self.limits.check_floors(defaults, policy.as_ref())?;
         let external = self.launcher.external(defaults);
-        let rules = self.limits.rules(defaults, spec, external, &mut overrides);
+        let (chosen, rules) = self.ruled(defaults, external)?;
         let state = self.state.member(defaults, &planned.name)?;
         let pki = (!insecure).then(|| self.cluster.trust.pki(defaults));
         if let Some(pki) = pki.as_ref().filter(|_| issue && !external) {
@@ -114,19 +111,7 @@ impl JoinArgs {
         let mut launcher = self.launcher.chosen(defaults, &self.member, &planned, pki.as_ref(), state.log_file())?;
         let Found { endpoints, notes, images } = self.cluster.found(kubernetes.as_ref()).await?;
         launcher.run_as_the_others(images);
-        let setup = Setup {
-            trust,
-            launcher,
-            plugins,
-            plugin_cache: defaults.plugin_cache(),
-            policy: policy_name(policy.as_ref()),
-            overrides,
-            kubeconfig: kubeconfig(kubernetes.as_ref(), defaults),
-            kubernetes,
-            notes,
-            profile: defaults.profile.as_ref().map(|profile| profile.title()),
-            lock_prefix: Some(defaults.lock_prefix.clone()),
-        };
+        let setup = Setup { notes, ..setup(defaults, trust, launcher, chosen, kubernetes) };
         Ok(Prepared { plan: plan(planned, endpoints, rules), setup, state })
     }
 
@@ -134,29 +119,47 @@ impl JoinArgs {
     pub(super) async fn prepare_for_worker(&self, defaults: &Defaults) -> Result<Prepared, Failure> {
         let name = self.member.name(defaults)?;
         let kubernetes = self.cluster.kubernetes.settings(defaults, &name, false)?;
-        let Chosen { plugins, policy, mut overrides } = self.plugins.chosen(defaults)?;
-        let spec = policy.as_ref().map(|file| &file.policy.spec);
-        self.limits.check_floors(defaults, policy.as_ref())?;
-        let rules = self.limits.rules(defaults, spec, false, &mut overrides);
+        let (chosen, rules) = self.ruled(defaults, false)?;
         let trust = self.cluster.trust.trust(defaults);
         trust.cluster()?;
         let Found { endpoints, notes, .. } = self.cluster.found(kubernetes.as_ref()).await?;
-        let setup = Setup {
-            trust,
-            // Nobody starts anything.
-            launcher: ChosenLauncher::External(ExternalConfig::default()),
-            plugins,
-            plugin_cache: defaults.plugin_cache(),
-            policy: policy_name(policy.as_ref()),
-            overrides,
-            kubeconfig: kubeconfig(kubernetes.as_ref(), defaults),
-            kubernetes,
-            notes,
-            profile: defaults.profile.as_ref().map(|profile| profile.title()),
-            lock_prefix: Some(defaults.lock_prefix.clone()),
-        };
+        // Nobody starts anything.
+        let launcher = ChosenLauncher::External(ExternalConfig::default());
+        let setup = Setup { notes, ..setup(defaults, trust, launcher, chosen, kubernetes) };
         let state = self.state.member(defaults, &name)?;
         Ok(Prepared { plan: plan(Planned::nobody(name), endpoints, rules), setup, state })
+    }
+
+    /// The plugins and the policy, and the rules that come of them and of the command line.
+    fn ruled(&self, defaults: &Defaults, external: bool) -> Result<(Chosen, Rules), Failure> {
+        let mut chosen = self.plugins.chosen(defaults)?;
+        self.limits.check_floors(defaults, chosen.policy.as_ref())?;
+        let spec = chosen.policy.as_ref().map(|file| &file.policy.spec);
+        let rules = self.limits.rules(defaults, spec, external, &mut chosen.overrides);
+        Ok((chosen, rules))
+    }
+}
+
+/// A run's outside world, without notes.
+fn setup(
+    defaults: &Defaults,
+    trust: Trust,
+    launcher: ChosenLauncher,
+    chosen: Chosen,
+    kubernetes: Option<Settings>,
+) -> Setup {
+    Setup {
+        trust,
+        launcher,
+        plugins: chosen.plugins,
+        plugin_cache: defaults.plugin_cache(),
+        policy: policy_name(chosen.policy.as_ref()),
+        overrides: chosen.overrides,
+        kubeconfig: kubeconfig(kubernetes.as_ref(), defaults),
+        kubernetes,
+        notes: Vec::new(),
+        profile: defaults.profile.as_ref().map(|profile| profile.title()),
+        lock_prefix: Some(defaults.lock_prefix.clone()),
     }
 }
 

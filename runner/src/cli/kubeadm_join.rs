@@ -69,16 +69,23 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let record = args.join.state.member(&defaults, &named)?.kubeadm_record();
     let folder = Folder { kubernetes: PathBuf::from(KUBERNETES), record };
     let done = folder.done();
-    let pki = documents.cluster.as_ref().and_then(|c| c.certificates_dir.clone()).unwrap_or(defaults.pki_dir.clone());
-    // All of it is there before kubeadm begins where a node is made from an image or was here before.
     let has = |file: &str| folder.kubernetes.join(file).exists();
     let finds = !args.join.cluster.endpoints.is_empty() || has("admin.conf");
-    let can_check = pki.join("etcd/ca.crt").exists() && has("manifests") && finds;
+    let can_check = trusted(&args.join, &defaults, &documents) && has("manifests") && finds;
     let plan = Plan::driven(&makings, &done, can_check);
     let frame = Frame { global: frame.global, printer: frame.printer, defaults };
     let mut journey = Journey { join: &args.join, documents, program, folder, frame };
     journey.tell(&done);
     journey.go(&plan).await
+}
+
+/// Whether all files are there by which etcd can be asked: before kubeadm begins, where a node is made from an image or was here before.
+fn trusted(join: &JoinArgs, defaults: &Defaults, documents: &Documents) -> bool {
+    let mut defaults = defaults.clone();
+    if let Some(dir) = documents.cluster.as_ref().and_then(|cluster| cluster.certificates_dir.clone()) {
+        defaults.pki_dir = dir;
+    }
+    join.cluster.trust.trust(&defaults).files().all(|file| file.exists())
 }
 
 /// The member's name, which is the node's.
@@ -156,7 +163,7 @@ impl Journey<'_> {
         let tell = move |words: &str| printer.say(&format!("kubeadm: {words}"));
         let ended = Driver { tell: &tell, interrupt }.run(line).await;
         listener.abort();
-        let again = format!("runner kubeadm-join {}", shell(&own_arguments(std::env::args())));
+        let again = format!("runner kubeadm-join {}", shell(&given(std::env::args()).collect::<Vec<_>>()));
         ended.map_err(|quit| quit.failure(line, &again))
     }
 
@@ -206,7 +213,7 @@ impl Journey<'_> {
     fn say_how_kubeadm_stands(&self) {
         let printer = self.frame.printer;
         printer.say("kubeadm's part is as it was: the kubelet runs, and waits for an etcd on this node");
-        let again = shell(&own_arguments(std::env::args()));
+        let again = shell(&given(std::env::args()).collect::<Vec<_>>());
         printer.say(&format!("`runner kubeadm-join {again}` goes on from here, `kubeadm reset` takes kubeadm's part back"));
     }
 }
@@ -253,10 +260,15 @@ fn text(plan: &Plan) -> String {
     commands.map(|(i, (line, what))| format!("# {}. {what}\n{}", i + 1, shell(&line.words))).collect::<Vec<_>>().join("\n")
 }
 
+/// The arguments after the subcommand.
+fn given(all: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
+    all.skip_while(|argument| argument != "kubeadm-join").skip(1)
+}
+
 /// The arguments after the subcommand that are a join's own, with the launcher that is the default here.
 fn own_arguments(all: impl Iterator<Item = String>) -> Vec<String> {
     let mut own = Vec::new();
-    let mut arguments = all.skip_while(|argument| argument != "kubeadm-join").skip(1);
+    let mut arguments = given(all);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--print" | "--dry-run" => {}

@@ -70,7 +70,7 @@ impl KubernetesArgs {
         }
         match &self.kubeconfig {
             Some(path) if !path.is_file() => Err(bad_input(format!("--kubeconfig: there is no file {}", path.display()))
-                .hint("kubeadm's is /etc/kubernetes/admin.conf")),
+                .hint(format!("kubeadm's is {}", client::ADMIN))),
             Some(path) => Ok(settings(Some(absolute(path.clone())))),
             None if client::known(&defaults.kubeconfig) => {
                 Ok(settings(client::only_kubeconfig(&defaults.kubeconfig).map(absolute)))

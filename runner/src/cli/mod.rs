@@ -7,6 +7,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use self::defaults::Defaults;
+use self::own_name::own_name;
 use crate::distribution::Distribution;
 use crate::pipeline::{Conclusion, Failure, Outcome};
 use crate::report::{ColorChoice, Printer};
@@ -17,8 +18,10 @@ mod cluster_args;
 mod defaults;
 mod demo;
 mod execution;
+mod help;
 mod init;
 mod join;
+mod joins;
 mod kubeadm_args;
 mod kubeadm_join;
 mod kubernetes_args;
@@ -27,6 +30,7 @@ mod limit_args;
 mod mandatory;
 mod member_args;
 mod output;
+mod own_name;
 mod plugin;
 mod plugin_add;
 mod plugin_args;
@@ -52,6 +56,9 @@ mod state_dir;
 mod status;
 mod vendor;
 
+/// What names a profile, as `--profile` does.
+const PROFILE_VARIABLE: &str = "RUNNER_PROFILE";
+
 /// Joins a node's etcd member to a cluster, the safe way.
 ///
 /// Adds it as a learner, starts it, waits until it has caught up, promotes it and verifies it; undoes everything if anything fails
@@ -68,7 +75,7 @@ pub struct Cli {
     global: Global,
 
     /// The distribution's profile, a TOML file [default: /etc/runner/profile.toml, where it is there]
-    #[arg(long, value_name = "FILE", env = "RUNNER_PROFILE", global = true)]
+    #[arg(long, value_name = "FILE", env = PROFILE_VARIABLE, global = true)]
     profile: Option<PathBuf>,
 }
 
@@ -163,6 +170,10 @@ pub fn main() -> ExitCode {
 pub(crate) fn run(distribution: Distribution) -> ExitCode {
     let name = distribution.name();
     let mut command = Cli::command().name(name).bin_name(name).version(distribution.version());
+    // A profile that cannot be read is said once the command is known; its help is then of what is built in.
+    let named = std::env::var_os(PROFILE_VARIABLE).map(PathBuf::from);
+    let helpful = vendor::defaults(&distribution, named).unwrap_or_else(|_| Defaults::built_in());
+    command = help::with_defaults(command, &helpful);
     let matches = command.get_matches_mut();
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
@@ -171,10 +182,8 @@ pub(crate) fn run(distribution: Distribution) -> ExitCode {
     let printer = Printer::detect(cli.global.color);
     trace(cli.global.verbose);
     let failed = |failure: &Failure| {
-        // Hints name commands as runner's; a vendor's program answers to its own name.
-        let own = |text: &str| text.replace("`runner ", &format!("`{name} "));
-        let hints: Vec<String> = failure.hints.iter().map(|hint| own(hint)).collect();
-        printer.print_error(&own(&failure.message), &hints);
+        let hints: Vec<String> = failure.hints.iter().map(|hint| own_name(hint, name)).collect();
+        printer.print_error(&own_name(&failure.message, name), &hints);
         ExitCode::from(failure.outcome.exit_status())
     };
     let defaults = vendor::defaults(&distribution, cli.profile).and_then(|defaults| {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::own_name::OwnName;
 use super::{Frame, Output};
 use crate::event::{Event, EventKind, EventSink};
 use crate::report::{Background, Fanout, Json, RunRecord};
@@ -13,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Plugins are loaded while the run is still being made: what they say before its first event is told after it.
 struct StartFirst {
-    readers: Fanout,
+    readers: Arc<dyn EventSink>,
     /// What came too early; none once the run has started.
     early: Mutex<Option<Vec<Event>>>,
 }
@@ -35,6 +36,7 @@ impl Readers {
         });
         let record = Arc::new(RunRecord::new());
         let sink = Fanout(vec![background.clone() as Arc<dyn EventSink>, record.clone()]);
+        let sink = OwnName::before(Arc::new(sink), frame.defaults.distribution.name());
         let sink = Arc::new(StartFirst { readers: sink, early: Mutex::new(Some(Vec::new())) });
         Self { sink, record, background }
     }
@@ -74,7 +76,7 @@ mod tests {
     #[test]
     fn the_run_starts_before_its_plugins_are_loaded() {
         let buffer = Arc::new(Buffer::default());
-        let sink = StartFirst { readers: Fanout(vec![buffer.clone()]), early: Mutex::new(Some(Vec::new())) };
+        let sink = StartFirst { readers: buffer.clone(), early: Mutex::new(Some(Vec::new())) };
         let log =
             |message: &str| EventKind::PluginLog { plugin: "p".to_owned(), level: "info", message: message.to_owned() };
         sink.emit(Event::now(log("early")));

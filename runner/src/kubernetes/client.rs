@@ -10,8 +10,8 @@ use kube::{Client, Config};
 use super::ApiError;
 use crate::tls;
 
-/// kubeadm's, for whoever administers the cluster.
-const ADMIN: &str = "/etc/kubernetes/admin.conf";
+/// kubeadm's kubeconfig for whoever administers the cluster (kubernetes/kubernetes, `cmd/kubeadm/app/constants`).
+pub const ADMIN: &str = "/etc/kubernetes/admin.conf";
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);

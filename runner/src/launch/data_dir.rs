@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
-use super::refuse;
 use super::wal::{self, WalError};
+use super::{blocking, refuse};
 use crate::cluster::MemberId;
 use crate::pipeline::{DataDir, LaunchError};
 
@@ -31,6 +31,18 @@ pub(super) fn normal(path: &Path) -> PathBuf {
         (Some(Ok(parent)), Some(name)) => parent.join(name),
         _ => path,
     }
+}
+
+/// [`inspect`], beside the runtime.
+pub(super) async fn inspected(path: &Path) -> Result<DataDir, LaunchError> {
+    let path = path.to_owned();
+    blocking(move || inspect(&path)).await
+}
+
+/// [`size`], beside the runtime.
+pub(super) async fn sized(path: &Path) -> u64 {
+    let path = path.to_owned();
+    blocking(move || size(&path)).await
 }
 
 /// What the directory holds. Follows no link.

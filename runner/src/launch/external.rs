@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 
 use super::flags::{self, Flag, Wiring};
-use super::{EtcdVersion, ExternalConfig, blocking, data_dir};
+use super::{EtcdVersion, ExternalConfig, data_dir};
 use crate::pipeline::{DataDir, LaunchError, Launcher, MemberSpec, Running};
 
 /// Tells a person something that they must do; several lines.
@@ -65,8 +65,7 @@ impl Launcher for ExternalLauncher {
         if !self.config.local {
             return Ok(DataDir::Unknown);
         }
-        let path = self.config.data_dir.clone();
-        blocking(move || data_dir::inspect(&path)).await
+        data_dir::inspected(&self.config.data_dir).await
     }
 
     fn data_dir_path(&self) -> PathBuf {
@@ -102,8 +101,7 @@ impl Launcher for ExternalLauncher {
         if !self.config.local {
             return 0;
         }
-        let path = self.config.data_dir.clone();
-        blocking(move || data_dir::size(&path)).await
+        data_dir::sized(&self.config.data_dir).await
     }
 
     fn metrics_url(&self) -> Option<String> {

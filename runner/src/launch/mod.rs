@@ -28,6 +28,7 @@ mod log;
 mod preflight;
 mod process;
 mod procs;
+mod program;
 mod static_pod;
 mod supervise;
 mod systemd;

@@ -1,20 +1,19 @@
 //! etcd as a process of this node.
 
-use std::env;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use process_wrap::std::{ChildWrapper, CommandWrap, ProcessSession};
-use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::flags::{self, Wiring};
 use super::procs::{self, Process};
-use super::version::{self, EtcdVersion};
+use super::program::EtcdProgram;
+use super::version::EtcdVersion;
 use super::{ProcessConfig, blocking, data_dir, log, preflight, refuse};
 use crate::pipeline::{DataDir, LaunchError, Launcher, MemberSpec, Running};
 
@@ -29,7 +28,7 @@ const IN_BETWEEN: Duration = Duration::from_secs(10);
 /// It does not restart a member that ends, and does not start one when the node boots: that is a service manager's work.
 pub struct ProcessLauncher {
     config: ProcessConfig,
-    version: OnceCell<EtcdVersion>,
+    program: EtcdProgram,
     child: Mutex<OurChild>,
     starting: tokio::sync::Mutex<()>,
 }
@@ -44,17 +43,18 @@ struct OurChild {
 impl ProcessLauncher {
     /// Looks at nothing yet. Paths are made absolute, from the current folder on.
     pub fn new(mut config: ProcessConfig) -> Self {
-        config.etcd = program(&config.etcd);
+        let program = EtcdProgram::new(&config.etcd);
+        config.etcd = program.path().to_owned();
         config.log_file = data_dir::normal(&config.log_file);
         config.member.make_absolute();
-        Self { config, version: OnceCell::new(), child: Mutex::default(), starting: tokio::sync::Mutex::default() }
+        Self { config, program, child: Mutex::default(), starting: tokio::sync::Mutex::default() }
     }
 
     /// Begins to ask the program for its version, beside whatever the caller does next: that takes some 30 ms, and every join needs
     /// the answer. What goes wrong is said when it is needed. Must be called in a tokio runtime.
     pub fn ask_version_early(self: &Arc<Self>) {
         let launcher = Arc::clone(self);
-        tokio::spawn(async move { launcher.known_version().await.map(drop) });
+        tokio::spawn(async move { launcher.program.version().await.map(drop) });
     }
 
     /// What it was made from, with absolute paths: for the journal.
@@ -107,12 +107,6 @@ impl ProcessLauncher {
         }
     }
 
-    async fn known_version(&self) -> Result<EtcdVersion, LaunchError> {
-        let program = self.config.etcd.clone();
-        let probe = async || blocking(move || version::probe(&program)).await;
-        self.version.get_or_try_init(probe).await.cloned()
-    }
-
     fn command(&self, spec: &MemberSpec, version: &EtcdVersion) -> Result<Command, LaunchError> {
         let config = &self.config;
         let wiring = Wiring::of(&config.member, version.minor);
@@ -161,7 +155,7 @@ impl ProcessLauncher {
 #[async_trait]
 impl Launcher for ProcessLauncher {
     async fn preflight(&self) -> Result<(), LaunchError> {
-        self.known_version().await?;
+        self.program.version().await?;
         let running = !self.find().await.is_empty();
         let config = self.config.clone();
         blocking(move || {
@@ -172,18 +166,11 @@ impl Launcher for ProcessLauncher {
     }
 
     fn version(&self) -> Option<String> {
-        if let Some(version) = self.version.get() {
-            return Some(version.to_string());
-        }
-        let version = version::probe(&self.config.etcd).ok()?;
-        let text = version.to_string();
-        let _ = self.version.set(version);
-        Some(text)
+        self.program.version_now()
     }
 
     async fn data_dir(&self) -> Result<DataDir, LaunchError> {
-        let path = self.config.member.data_dir.clone();
-        blocking(move || data_dir::inspect(&path)).await
+        data_dir::inspected(&self.config.member.data_dir).await
     }
 
     fn data_dir_path(&self) -> PathBuf {
@@ -195,7 +182,7 @@ impl Launcher for ProcessLauncher {
         if !self.find().await.is_empty() {
             return Ok(());
         }
-        let version = self.known_version().await?;
+        let version = self.program.version().await?;
         let (config, advertised) = (self.config.clone(), spec.clone());
         blocking(move || {
             preflight::process(&config)?;
@@ -233,21 +220,10 @@ impl Launcher for ProcessLauncher {
     }
 
     async fn data_size(&self) -> u64 {
-        let path = self.config.member.data_dir.clone();
-        blocking(move || data_dir::size(&path)).await
+        data_dir::sized(&self.config.member.data_dir).await
     }
 
     fn metrics_url(&self) -> Option<String> {
         self.config.member.metrics_url.clone()
     }
-}
-
-/// A bare name is looked up in `PATH`, as a shell does; what is not found there stays, and is said by the preflight.
-pub(super) fn program(etcd: &Path) -> PathBuf {
-    if etcd.components().count() == 1 && !etcd.is_absolute() {
-        let folders = env::var_os("PATH").unwrap_or_default();
-        let found = env::split_paths(&folders).map(|folder| folder.join(etcd)).find(|path| path.is_file());
-        return found.unwrap_or_else(|| etcd.to_owned());
-    }
-    data_dir::normal(etcd)
 }

@@ -193,6 +193,13 @@ async fn a_run_that_was_killed_is_seen_until_it_is_rolled_back_and_that_needs_no
         scene.lease().expect("and whose")["spec"]["holderIdentity"],
         format!("new_{}", entry["run"].as_str().expect("a run"))
     );
+    let mut status = scene.stage.node.status(&scene.stage.cluster.endpoints());
+    status.arg("--kubeconfig").arg(&scene.api.kubeconfig);
+    let shown = Spawned::start(status).finish(SOON).await.expect_code(0);
+    let shown: Value = serde_json::from_str(&shown.stdout).expect("JSON");
+    assert_eq!(shown["joins"]["lease"]["run"], entry["run"]);
+    assert_eq!(shown["joins"]["entries"][0]["node"], "new");
+    assert_eq!(shown["joins"]["entries"][0]["phase"], entry["phase"]);
     scene.api.stop().await;
     let ended = scene.stage.node.rollback().finish(SOON).await.expect_code(0);
     assert_eq!(codes(&ended), ["kubernetes-unreachable"], "{}", ended.stdout);

@@ -39,6 +39,11 @@ pub fn target_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target").canonicalize().expect("the workspace has a target directory")
 }
 
+/// The workspace's own folder.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the tests are built in it")
+}
+
 /// Every etcd at hand, oldest first: `RUNNER_ETCD` and `<target>/tools/etcd/*/etcd`, one per version.
 ///
 /// Panics with the command that gets them where there is none, and where one does not run.
@@ -118,7 +123,7 @@ fn find_runner() -> PathBuf {
     }
     let built = command
         .args(["test", "--quiet", "--workspace", "--no-run", "--test", "simulated"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+        .current_dir(repository())
         .output()
         .expect("cargo runs");
     let words = String::from_utf8_lossy(&built.stderr);

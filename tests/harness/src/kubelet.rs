@@ -102,9 +102,14 @@ impl Kubelet {
 
     /// Writes a `KubeletConfiguration` that names this kubelet's folders, for `--kubelet-config`.
     pub fn write_config(&self, path: &Path) {
+        self.write_config_for(path, &self.manifests);
+    }
+
+    /// The same for a host that sees the manifests folder under this path.
+    pub fn write_config_for(&self, path: &Path, manifests: &Path) {
         let text = format!(
             "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nstaticPodPath: {}\npodLogsDir: {}\n",
-            self.manifests.display(),
+            manifests.display(),
             self.pod_logs.display()
         );
         fs::write(path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));

@@ -5,10 +5,11 @@
 
 pub mod facts;
 
-pub use binaries::{EtcdBinary, etcd_versions, every_minor, guest, newest, of_minor, runner_bin, target_dir};
+pub use binaries::{EtcdBinary, etcd_versions, every_minor, guest, newest, of_minor, repository, runner_bin, target_dir};
 pub use cluster::{ClusterOptions, RealCluster};
 pub use hosts::{Family, Host, Network, in_a_network_of_its_own};
 pub use kube_api::{Call, KubeApi, Mischief};
+pub use kubeadm::Kubeadm;
 pub use kubelet::{Kubelet, KubeletOptions, OnPod};
 pub use load::{Load, LoadReport};
 pub use member::{RealMember, log_tail};
@@ -19,13 +20,14 @@ pub use scratch::Scratch;
 pub use spawn::{Finished, Spawned, spawn_runner};
 pub use stage::{SOON, Stage, assert_serves, processes_of};
 pub use systemd::Systemd;
-pub use tls::{ClientFiles, Tls, TlsFiles, write_ca, write_member, write_member_at};
+pub use tls::{ClientFiles, Tls, TlsFiles, write_ca, write_member, write_member_at, write_node};
 pub use wait::eventually;
 
 mod binaries;
 mod cluster;
 mod hosts;
 mod kube_api;
+mod kubeadm;
 mod kubelet;
 mod load;
 mod member;

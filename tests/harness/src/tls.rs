@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use etcd_client::{Certificate, Identity, TlsOptions};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose as Eku, IsCa, KeyPair,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose as Eku, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
 
@@ -91,8 +91,23 @@ pub fn write_member_at(tls: &TlsFiles, folder: &Path, name: &str, addresses: &[I
     }
 }
 
+/// Writes what kubeadm makes for a node's etcd of the CA in `ca` (`ca.crt`, `ca.key`) into `folder`: copies of the CA, and `server`,
+/// `peer` and `healthcheck-client`.
+pub fn write_node(ca: &Path, folder: &Path, name: &str, addresses: &[IpAddr]) {
+    fs::create_dir_all(folder).expect("the folder can be made");
+    let read = |file: &str| fs::read_to_string(ca.join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+    let (cert, key) = (read("ca.crt"), read("ca.key"));
+    fs::write(folder.join("ca.crt"), &cert).expect("the folder can be written");
+    fs::write(folder.join("ca.key"), &key).expect("the folder can be written");
+    let issuer = Issuer::from_ca_cert_pem(&cert, KeyPair::from_pem(&key).expect("a key")).expect("a CA");
+    for pair in ["server", "peer"] {
+        write_leaf(&issuer, folder, pair, name, &[Eku::ServerAuth, Eku::ClientAuth], addresses);
+    }
+    write_leaf(&issuer, folder, "healthcheck-client", "kube-etcd-healthcheck-client", &[Eku::ClientAuth], &[]);
+}
+
 fn write_leaf(
-    issuer: &CertifiedIssuer<'static, KeyPair>,
+    issuer: &Issuer<'static, KeyPair>,
     folder: &Path,
     file: &str,
     name: &str,

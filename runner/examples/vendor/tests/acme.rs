@@ -49,6 +49,7 @@ async fn it_has_its_own_name_and_profile() {
     assert!(help.contains("Usage: acme-join "), "{help}");
     let help = done(plain(&["join", "--help"]), 0).await.stdout;
     assert!(help.contains("Usage: acme-join join "), "{help}");
+    assert!(help.contains("/var/lib/acme/etcd]") && help.contains("[default: 20]"), "the profile's defaults: {help}");
     let shown = done(plain(&["profile", "show"]), 0).await.stdout;
     assert!(shown.starts_with("acme 1.2.0 (the profile in acme-join 1.2.0)\n"), "{shown}");
     assert!(shown.lines().any(|l| l.starts_with("paths.data ") && l.contains("/var/lib/acme/etcd")), "{shown}");

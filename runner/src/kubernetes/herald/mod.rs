@@ -16,8 +16,10 @@ use tokio::time::timeout;
 use super::{Api, ApiError, Change, Names, Notices};
 use crate::clock;
 use crate::event::{Event, EventSink};
+pub use entry::Entry;
 use story::Story;
 
+mod entry;
 mod notes;
 mod story;
 

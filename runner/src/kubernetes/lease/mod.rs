@@ -14,11 +14,13 @@ use super::ApiError;
 use super::notices::Notices;
 use crate::clock;
 use crate::pipeline::Queue;
+pub use holder::Holder;
 use record::{Decision, Identity, Observer};
 pub use store::{ApiLease, LeaseStore};
 
 pub mod memory;
 
+mod holder;
 mod record;
 mod store;
 

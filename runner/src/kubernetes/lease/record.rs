@@ -124,12 +124,13 @@ pub(super) fn made_by_a_runner(lease: &Lease) -> bool {
 }
 
 /// For how long it is its holder's. A time that makes no sense is ours.
-fn time_of(spec: &LeaseSpec) -> Duration {
+pub(super) fn time_of(spec: &LeaseSpec) -> Duration {
     let seconds = spec.lease_duration_seconds.and_then(|s| u64::try_from(s).ok()).filter(|s| *s > 0);
     seconds.map_or(DURATION, Duration::from_secs)
 }
 
-fn queue(spec: &LeaseSpec, wall: Timestamp) -> Queue {
+/// The holder as somebody in a queue.
+pub(super) fn queue(spec: &LeaseSpec, wall: Timestamp) -> Queue {
     let holder = one_line(spec.holder_identity.as_deref().unwrap_or_default(), SHOWN);
     // Whoever else takes such a Lease may name itself otherwise.
     let (node, run) = holder.rsplit_once('_').unwrap_or((&holder, &holder));

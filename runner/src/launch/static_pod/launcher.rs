@@ -168,8 +168,7 @@ impl Launcher for StaticPodLauncher {
     }
 
     async fn data_dir(&self) -> Result<DataDir, LaunchError> {
-        let path = self.config.member.data_dir.clone();
-        blocking(move || data_dir::inspect(&path)).await
+        data_dir::inspected(&self.config.member.data_dir).await
     }
 
     fn data_dir_path(&self) -> PathBuf {
@@ -285,8 +284,7 @@ impl Launcher for StaticPodLauncher {
     }
 
     async fn data_size(&self) -> u64 {
-        let path = self.config.member.data_dir.clone();
-        blocking(move || data_dir::size(&path)).await
+        data_dir::sized(&self.config.member.data_dir).await
     }
 
     fn metrics_url(&self) -> Option<String> {

@@ -4,13 +4,11 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use tokio::sync::OnceCell;
 
 use super::files::Paths;
 use super::{systemctl, unit};
-use crate::launch::process::program;
 use crate::launch::procs;
-use crate::launch::version::{self, EtcdVersion};
+use crate::launch::program::EtcdProgram;
 use crate::launch::{SystemdConfig, blocking, data_dir, flags, log, preflight, refuse};
 use crate::pipeline::{DataDir, LaunchError, Launcher, MemberSpec, Running};
 
@@ -25,18 +23,19 @@ const LOOP: u64 = 2;
 /// The unit runs as root, as kubeadm's pod does. Files of the unit's name that runner did not write are never touched.
 pub struct SystemdLauncher {
     config: SystemdConfig,
-    version: OnceCell<EtcdVersion>,
+    program: EtcdProgram,
     one_at_a_time: tokio::sync::Mutex<()>,
 }
 
 impl SystemdLauncher {
     /// Looks at nothing yet. Paths are made absolute, from the current folder on.
     pub fn new(mut config: SystemdConfig) -> Self {
-        config.etcd = program(&config.etcd);
+        let program = EtcdProgram::new(&config.etcd);
+        config.etcd = program.path().to_owned();
         config.unit = config.unit.strip_suffix(".service").unwrap_or(&config.unit).to_owned();
         config.unit_dir = data_dir::normal(&config.unit_dir);
         config.member.make_absolute();
-        Self { config, version: OnceCell::new(), one_at_a_time: tokio::sync::Mutex::default() }
+        Self { config, program, one_at_a_time: tokio::sync::Mutex::default() }
     }
 
     /// What it was made from, with absolute paths: for the journal.
@@ -52,12 +51,6 @@ impl SystemdLauncher {
         Paths::of(&self.config.unit_dir, &self.config.unit)
     }
 
-    async fn known_version(&self) -> Result<EtcdVersion, LaunchError> {
-        let program = self.config.etcd.clone();
-        let probe = async || blocking(move || version::probe(&program)).await;
-        self.version.get_or_try_init(probe).await.cloned()
-    }
-
     async fn runs(&self) -> bool {
         let (dir, program) = (self.config.member.data_dir.clone(), self.config.etcd.clone());
         !blocking(move || procs::find(&dir, &program)).await.is_empty()
@@ -65,7 +58,7 @@ impl SystemdLauncher {
 
     /// Everything but the ports.
     async fn check(&self) -> Result<(), LaunchError> {
-        self.known_version().await?;
+        self.program.version().await?;
         let paths = self.paths()?;
         paths.check()?;
         let (member, log) = (self.config.member.clone(), paths.environment.clone());
@@ -103,18 +96,11 @@ impl Launcher for SystemdLauncher {
     }
 
     fn version(&self) -> Option<String> {
-        if let Some(version) = self.version.get() {
-            return Some(version.to_string());
-        }
-        let version = version::probe(&self.config.etcd).ok()?;
-        let text = version.to_string();
-        let _ = self.version.set(version);
-        Some(text)
+        self.program.version_now()
     }
 
     async fn data_dir(&self) -> Result<DataDir, LaunchError> {
-        let path = self.config.member.data_dir.clone();
-        blocking(move || data_dir::inspect(&path)).await
+        data_dir::inspected(&self.config.member.data_dir).await
     }
 
     fn data_dir_path(&self) -> PathBuf {
@@ -128,7 +114,7 @@ impl Launcher for SystemdLauncher {
         }
         self.check().await?;
         let paths = self.paths()?;
-        let files = unit::files(spec, &self.config, &self.known_version().await?, &paths.environment)?;
+        let files = unit::files(spec, &self.config, &self.program.version().await?, &paths.environment)?;
         let (member, advertised) = (self.config.member.clone(), spec.clone());
         blocking(move || {
             preflight::its_addresses(&member, &advertised)?;
@@ -204,8 +190,7 @@ impl Launcher for SystemdLauncher {
     }
 
     async fn data_size(&self) -> u64 {
-        let path = self.config.member.data_dir.clone();
-        blocking(move || data_dir::size(&path)).await
+        data_dir::sized(&self.config.member.data_dir).await
     }
 
     fn metrics_url(&self) -> Option<String> {

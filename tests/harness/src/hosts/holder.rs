@@ -1,4 +1,4 @@
-//! The process that keeps a network namespace alive.
+//! The process that keeps a host's namespaces alive: its network, and its view of the file system.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -6,7 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use crate::Scratch;
 
-/// A process in a new network namespace that does nothing. It ends when its standard input does, so at the latest with the test.
+/// A process in new namespaces (network, mounts) that does nothing. It ends when its standard input does, so at the latest with the
+/// test.
 pub(super) struct Holder {
     child: Child,
     namespace: File,
@@ -16,7 +17,7 @@ impl Holder {
     /// Starts one. Its arguments name a path in the scratch, for whoever looks at the processes.
     pub(super) fn start(scratch: &Scratch, name: &str) -> Self {
         let mut command = Command::new("unshare");
-        command.args(["--net", "sh", "-c", "echo ready; read -r line"]).arg(scratch.join(name).join("host"));
+        command.args(["--net", "--mount", "sh", "-c", "echo ready; read -r line"]).arg(scratch.join(name).join("host"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = command.spawn().unwrap_or_else(|e| panic!("`unshare` does not run ({e}): install util-linux"));
         let mut line = String::new();

@@ -16,6 +16,7 @@ use holder::Holder;
 pub use again::in_a_network_of_its_own;
 
 mod again;
+mod etc;
 mod holder;
 
 /// Which addresses the hosts have.
@@ -49,6 +50,8 @@ pub struct Host {
     pub addresses: Vec<IpAddr>,
     /// The bridge's end of its cable.
     port: String,
+    /// Whether its commands see an `/etc` of its own.
+    own_etc: bool,
     holder: Holder,
 }
 
@@ -81,7 +84,7 @@ impl Network {
         let port = format!("port{}", self.hosts);
         ip(&format!("link add name {port} type veth peer name eth0 netns {}", holder.id()));
         ip(&format!("link set {port} master bridge up"));
-        let host = Host { name: name.to_owned(), addresses: self.addresses(10 + self.hosts), port, holder };
+        let host = Host { name: name.to_owned(), addresses: self.addresses(10 + self.hosts), port, own_etc: false, holder };
         host.inside(|| {
             ip("link set lo up");
             host.addresses.iter().for_each(|address| give(address, "eth0", ip));
@@ -119,8 +122,13 @@ impl Host {
     /// A command that will run on it: the same program, arguments and environment, in its network. The process keeps its id.
     pub fn command(&self, command: &Command) -> Command {
         let mut inside = Command::new("nsenter");
-        inside.arg(format!("--net=/proc/{}/ns/net", self.holder.id())).arg("--").arg(command.get_program());
-        inside.args(command.get_args());
+        inside.arg(format!("--net=/proc/{}/ns/net", self.holder.id()));
+        if self.own_etc {
+            // Into the root folder of these mounts: a folder that was given for it would be left.
+            assert_eq!(command.get_current_dir(), None, "a host with an /etc of its own runs commands in its root folder");
+            inside.arg(format!("--mount=/proc/{}/ns/mnt", self.holder.id()));
+        }
+        inside.arg("--").arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => inside.env(name, value),

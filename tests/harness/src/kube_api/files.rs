@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::json;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -25,17 +26,14 @@ pub(super) fn certificates(folder: &Path, address: IpAddr) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config.expect("a pair of files that fit")))
 }
 
-/// Writes a kubeconfig into `folder`, with a copy of the CA's certificate beside it. JSON is YAML.
+/// Writes a kubeconfig into `folder`, with the CA's certificate in it as kubeadm does it. JSON is YAML.
 pub(super) fn kubeconfig(folder: &Path, ca: &Path, url: &str, user: &str, token: &str) -> PathBuf {
     std::fs::create_dir_all(folder).expect("the folder can be made");
-    let copy = folder.join("ca.crt");
-    if copy != ca {
-        std::fs::copy(ca, copy).expect("the file can be copied");
-    }
+    let ca = BASE64_STANDARD.encode(std::fs::read(ca).expect("it was written"));
     let config = json!({
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{ "name": "here", "cluster": { "server": url, "certificate-authority": "ca.crt" } }],
+        "clusters": [{ "name": "here", "cluster": { "server": url, "certificate-authority-data": ca } }],
         "users": [{ "name": user, "user": { "token": token } }],
         "contexts": [{ "name": "here", "context": { "cluster": "here", "user": user } }],
         "current-context": "here",

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub enum Mischief {
     /// The usual answer, later.
     Slow(Duration),
+    /// What was asked for is done at once; the answer comes later.
+    SlowAfter(Duration),
     /// This status, with this body; nothing is done.
     Status(u16, String),
     /// Status 200 and a body without an end.

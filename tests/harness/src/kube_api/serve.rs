@@ -55,9 +55,12 @@ async fn converse(mut wire: Wire, state: &Arc<Mutex<State>>) -> std::io::Result<
                 }
             }
             Some(Mischief::Slow(time)) => tokio::time::sleep(time).await,
-            Some(Mischief::HangUpAfter | Mischief::HalfAnswer) | None => {}
+            Some(Mischief::SlowAfter(_) | Mischief::HangUpAfter | Mischief::HalfAnswer) | None => {}
         }
         let reply = answer(&mut lock(state), &request).unwrap_or_else(Reply::Whole);
+        if let Some(Mischief::SlowAfter(time)) = &mischief {
+            tokio::time::sleep(*time).await;
+        }
         match (reply, mischief) {
             (_, Some(Mischief::HangUpAfter)) => return Ok(()),
             (Reply::Watch(watch), _) => watch.tell(&mut wire, state).await?,
