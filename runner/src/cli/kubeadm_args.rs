@@ -56,6 +56,8 @@ pub(super) struct FromKubeadm {
     pub(super) image: Option<String>,
     /// How long etcd may take to come up before the kubelet restarts it.
     pub(super) startup_timeout: Option<Duration>,
+    /// The taints that the node is to have, where it is marked.
+    pub(super) taints: Option<Vec<String>>,
 }
 
 impl KubeadmArgs {
@@ -167,6 +169,7 @@ fn layered(defaults: &Defaults, documents: &Documents) -> Defaults {
     if let Some(node) = &documents.node {
         all.node.name = node.name.clone().or(all.node.name);
         all.node.advertise_address = node.advertise_address.or(all.node.advertise_address);
+        all.node.taints = node.taints.clone();
         health = node.control_plane_health;
         // What kubeadm bounds by it: adding the member, and promoting it.
         if let Some(call) = node.etcd_api_call {

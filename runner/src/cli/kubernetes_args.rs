@@ -58,7 +58,8 @@ impl KubernetesArgs {
         let settings = |kubeconfig: Option<PathBuf>| {
             let node = self.node_name.clone().unwrap_or_else(|| member.to_owned());
             let required = self.kubernetes == Use::Require;
-            Some(Settings { kubeconfig, node, names: defaults.kubernetes.clone(), mark, required })
+            let taints = defaults.node.taints.clone();
+            Some(Settings { kubeconfig, node, names: defaults.kubernetes.clone(), mark, taints, required })
         };
         if self.kubernetes == Use::Off {
             let flag = if self.kubeconfig.is_some() { "--kubeconfig" } else { "--mark-control-plane" };

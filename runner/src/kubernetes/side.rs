@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::herald::Herald;
 use super::lease::ApiLease;
-use super::nodes::Nodes;
+use super::nodes::{Nodes, mark_with};
 use super::{Api, Locks, Names, Notices};
 use crate::event::EventSink;
 use crate::pipeline::{JoinLock, Platform};
@@ -30,6 +30,9 @@ pub struct Settings {
     /// Whether the node gets a control-plane node's labels and taint once it has joined.
     #[serde(default)]
     pub mark: bool,
+    /// The taints that it gets then, `key[=value]:effect` each; none for kubeadm's own.
+    #[serde(default)]
+    pub taints: Option<Vec<String>>,
     /// Whether nodes that cannot be checked refuse a join.
     #[serde(default)]
     pub required: bool,
@@ -63,8 +66,9 @@ impl Side {
 
     /// The nodes.
     pub fn platform(&self) -> Arc<dyn Platform> {
-        let Settings { node, mark, required, .. } = &self.settings;
-        Arc::new(Nodes::new(Arc::clone(&self.api), node.clone(), *mark, *required, self.notices.clone()))
+        let Settings { node, mark, taints, required, .. } = &self.settings;
+        let taints = mark.then(|| mark_with(taints.as_deref()));
+        Arc::new(Nodes::new(Arc::clone(&self.api), node.clone(), taints, *required, self.notices.clone()))
     }
 
     /// The Lease and etcd's lock together.

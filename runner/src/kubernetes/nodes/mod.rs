@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::core::v1::{Node, Taint};
 
 use super::names::CONTROL_PLANE;
 use super::{Api, ApiError, Notices};
 use crate::cluster::View;
 use crate::pipeline::{Finding, Newcomer, Platform, Severity};
 use mark::Marked;
+pub(super) use mark::mark_with;
 
 mod facts;
 mod judge;
@@ -19,16 +20,17 @@ mod mark;
 pub(super) struct Nodes {
     api: Arc<Api>,
     node: String,
-    mark: bool,
+    /// The taints to mark it with; none where it is not to be marked.
+    marks: Option<Vec<Taint>>,
     required: bool,
     notices: Notices,
 }
 
 impl Nodes {
-    /// `node` is the one that is to join; `mark`: it gets a control-plane node's labels and taint once it has; `required`: that the
-    /// nodes cannot be judged refuses the join.
-    pub(super) fn new(api: Arc<Api>, node: String, mark: bool, required: bool, notices: Notices) -> Self {
-        Self { api, node, mark, required, notices }
+    /// `node` is the one that is to join; `marks`: it gets a control-plane node's labels and these taints once it has; `required`: that
+    /// the nodes cannot be judged refuses the join.
+    pub(super) fn new(api: Arc<Api>, node: String, marks: Option<Vec<Taint>>, required: bool, notices: Notices) -> Self {
+        Self { api, node, marks, required, notices }
     }
 
     fn trouble(&self, severity: Severity, meaning: &str, error: &ApiError) -> Finding {
@@ -61,11 +63,11 @@ impl Platform for Nodes {
     }
 
     async fn joined(&self) -> Vec<Finding> {
-        if !self.mark {
+        let Some(taints) = &self.marks else {
             return Vec::new();
-        }
+        };
         let name = &self.node;
-        match mark::mark(&self.api, name).await {
+        match mark::mark(&self.api, name, taints).await {
             Ok(Marked::Before) => Vec::new(),
             Ok(Marked::Now) => vec![Finding {
                 severity: Severity::Info,

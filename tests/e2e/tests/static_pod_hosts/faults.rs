@@ -56,7 +56,7 @@ async fn a_join_that_fails_leaves_everything_as_it_was() {
     site.assert_nobody_joins();
     site.machines[joiner].kubelet.come_back();
     // It is interrupted, step by step.
-    for step in ["check", "lock", "add-learner", "start-member", "sync"] {
+    for step in ["discover", "check", "lock", "add-learner", "start-member", "sync"] {
         let mut joining = Spawned::start(site.join(joiner));
         joining.event("step-started", step, SOON).await;
         joining.signal(Signal::INT);
