@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::cluster::MemberId;
+use crate::cluster::oracle::Forecast;
 
 /// One thing that happened. Serialised flat: `{"at": "…", "kind": "…", …}`.
 #[derive(Clone, Debug, Serialize)]
@@ -126,6 +127,8 @@ pub enum EventKind {
         #[serde(serialize_with = "optional_millis", rename = "leftMs")]
         left: Option<Duration>,
     },
+    /// What etcd will answer to the change that is about to be asked for, and which losses the cluster survives with it.
+    Forecast(Forecast),
     /// The member has been added to the list.
     MemberAdded {
         /// Its id.

@@ -11,6 +11,7 @@ pub mod grants;
 pub mod kubeadm;
 pub mod kubernetes;
 pub mod launch;
+mod owned;
 pub mod pipeline;
 pub mod pki;
 pub mod plugins;

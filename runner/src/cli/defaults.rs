@@ -15,7 +15,7 @@ use crate::config::profile::ProfileFile;
 use crate::distribution::Distribution;
 use crate::kubernetes::{Names, client};
 use crate::launch::{KUBELET_CONFIG, UNIT_DIR};
-use crate::pipeline::{Failure, Gate, OnApprovalTimeout, StaleLearner, Timeouts};
+use crate::pipeline::{Failure, Gate, OnApprovalTimeout, SilentLearner, StaleLearner, Timeouts};
 use crate::pki::Layout;
 
 mod profile;
@@ -68,6 +68,8 @@ pub(super) struct Defaults {
     pub(super) start_elsewhere: Duration,
     /// What to do about somebody else's learner.
     pub(super) stale_learner: StaleLearner,
+    /// What to do about our own learner that has all the data and does not serve.
+    pub(super) silent_learner: SilentLearner,
     /// What becomes of a learner that is not approved in time.
     pub(super) on_approval_timeout: OnApprovalTimeout,
     /// What a kubeadm document says of this node.
@@ -104,6 +106,7 @@ impl Defaults {
             timeouts: Timeouts::default(),
             start_elsewhere: Duration::from_secs(30 * 60),
             stale_learner: StaleLearner::Wait,
+            silent_learner: SilentLearner::Restart,
             on_approval_timeout: OnApprovalTimeout::Undo,
             node: FromKubeadm::default(),
             distribution: Distribution::runner(),

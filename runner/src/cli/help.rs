@@ -9,7 +9,7 @@ use humantime::format_duration;
 
 use super::defaults::Defaults;
 use super::launcher_args::LauncherKind;
-use crate::pipeline::StaleLearner;
+use crate::pipeline::{SilentLearner, StaleLearner};
 
 /// The command that starts etcd as a static pod unless told otherwise, whatever a profile says.
 const KUBEADM_JOIN: &str = "kubeadm-join";
@@ -69,6 +69,10 @@ fn texts(d: &Defaults) -> Vec<(&'static str, String)> {
         StaleLearner::Wait => "wait",
         StaleLearner::Fail => "fail",
     };
+    let silent = match d.silent_learner {
+        SilentLearner::Restart => "restart",
+        SilentLearner::Wait => "wait",
+    };
     vec![
         ("pki-dir", path(&d.pki_dir)),
         ("data-dir", path(&d.data_dir)),
@@ -88,6 +92,7 @@ fn texts(d: &Defaults) -> Vec<(&'static str, String)> {
         ("stability", time(d.gate.stability)),
         ("lock-timeout", time(d.timeouts.lock)),
         ("stale-learner", stale.to_owned()),
+        ("silent-learner", silent.to_owned()),
         ("learner-timeout", time(d.timeouts.learner_slot)),
         (
             "start-timeout",

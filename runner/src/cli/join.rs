@@ -174,7 +174,7 @@ fn kubeconfig(kubernetes: Option<&Settings>, defaults: &Defaults) -> Option<Path
 }
 
 fn plan(planned: Planned, endpoints: Vec<String>, rules: Rules) -> JoinPlan {
-    let Rules { gate, timeouts, stale_learner, on_approval_timeout } = rules;
+    let Rules { gate, timeouts, stale_learner, on_approval_timeout, silent_learner } = rules;
     JoinPlan {
         run: uuid::Uuid::now_v7().to_string(),
         name: planned.name,
@@ -184,6 +184,7 @@ fn plan(planned: Planned, endpoints: Vec<String>, rules: Rules) -> JoinPlan {
         gate,
         timeouts,
         stale_learner,
+        silent_learner,
         on_approval_timeout,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::defaults::Defaults;
 use super::mandatory;
 use crate::config::policy::{self, PolicyFile, Span};
-use crate::pipeline::{Failure, Gate, OnApprovalTimeout, StaleLearner, Timeouts};
+use crate::pipeline::{Failure, Gate, OnApprovalTimeout, SilentLearner, StaleLearner, Timeouts};
 
 /// How patient the run is.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -24,6 +24,9 @@ pub(super) struct LimitArgs {
     /// What to do about somebody else's learner [default: wait]
     #[arg(long, value_enum)]
     stale_learner: Option<StaleLearnerArg>,
+    /// What to do about this node's learner where it has all the data and does not serve for etcd's 7 s [default: restart]
+    #[arg(long, value_enum)]
+    silent_learner: Option<SilentLearnerArg>,
     /// Time to wait for somebody else's learner to become a voter or go [default: 5m]
     #[arg(long, value_name = "TIME", value_parser = time)]
     learner_timeout: Option<Duration>,
@@ -47,6 +50,15 @@ enum StaleLearnerArg {
     Fail,
 }
 
+/// See [`SilentLearner`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum SilentLearnerArg {
+    /// Restart it, once and before it has a vote, where the launcher can (a process, systemd)
+    Restart,
+    /// Wait with it
+    Wait,
+}
+
 /// What a run goes by.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Rules {
@@ -54,6 +66,7 @@ pub(super) struct Rules {
     pub(super) timeouts: Timeouts,
     pub(super) stale_learner: StaleLearner,
     pub(super) on_approval_timeout: OnApprovalTimeout,
+    pub(super) silent_learner: SilentLearner,
 }
 
 /// Takes a value where it is given, the flag's before the policy's, and notes where the two differ.
@@ -113,6 +126,18 @@ impl LimitArgs {
                     policy::StaleLearner::Fail => StaleLearner::Fail,
                 }),
                 defaults.stale_learner,
+            ),
+            silent_learner: m.value(
+                "--silent-learner",
+                self.silent_learner.map(|flag| match flag {
+                    SilentLearnerArg::Restart => SilentLearner::Restart,
+                    SilentLearnerArg::Wait => SilentLearner::Wait,
+                }),
+                spec.silent_learner.map(|given| match given {
+                    policy::SilentLearner::Restart => SilentLearner::Restart,
+                    policy::SilentLearner::Wait => SilentLearner::Wait,
+                }),
+                defaults.silent_learner,
             ),
             on_approval_timeout: match spec.on_approval_timeout {
                 None => defaults.on_approval_timeout,

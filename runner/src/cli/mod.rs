@@ -15,6 +15,7 @@ use crate::report::{ColorChoice, Printer};
 mod certificates;
 mod check;
 mod cluster_args;
+mod core_files;
 mod defaults;
 mod demo;
 mod execution;
@@ -31,6 +32,7 @@ mod mandatory;
 mod member_args;
 mod output;
 mod own_name;
+mod plan;
 mod plugin;
 mod plugin_add;
 mod plugin_args;
@@ -113,6 +115,8 @@ enum Command {
     KubeadmJoin(Box<kubeadm_join::Args>),
     /// Say whether a join would be accepted now; changes nothing
     Check(Box<check::Args>),
+    /// Say what etcd will answer to a change of the members, why, and which losses the cluster survives then; changes nothing
+    Plan(plan::Args),
     /// Show the cluster's members and this node's unfinished runs
     Status(status::Args),
     /// Go on with an interrupted run
@@ -181,6 +185,7 @@ pub(crate) fn run(distribution: Distribution) -> ExitCode {
     };
     let printer = Printer::detect(cli.global.color);
     trace(cli.global.verbose);
+    core_files::forbid();
     let failed = |failure: &Failure| {
         let hints: Vec<String> = failure.hints.iter().map(|hint| own_name(hint, name)).collect();
         printer.print_error(&own_name(&failure.message, name), &hints);
@@ -220,6 +225,7 @@ impl Command {
             Self::Join(args) => join::run(*args, frame).await,
             Self::KubeadmJoin(args) => kubeadm_join::run(*args, frame).await,
             Self::Check(args) => check::run(*args, frame).await,
+            Self::Plan(args) => plan::run(args, frame).await,
             Self::Status(args) => status::run(args, frame).await,
             Self::Resume(args) => resume::resume(args, frame).await,
             Self::Rollback(args) => resume::rollback(args, frame).await,

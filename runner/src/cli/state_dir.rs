@@ -137,6 +137,10 @@ fn open(path: &Path) -> Result<Journal, Failure> {
         let failure = bad_input(error.to_string());
         match error {
             JournalError::Busy { .. } => failure.hint("wait for it to end"),
+            JournalError::Untrusted { .. } => failure.hint(
+                "look who made it (`ls -ld`); if it is what runner wrote, compare with `etcdctl member list`, then make it and its folder yours \
+             alone (chown, chmod go-w)",
+            ),
             JournalError::Io { .. } => failure.hint("give another --state-dir, or run as root"),
             JournalError::Damaged { .. } => failure
                 .hint("compare `etcdctl member list` with the readable lines, set right what is left over, then move the file aside"),

@@ -9,6 +9,7 @@ pub use version::Version;
 pub use view::{MemberView, View};
 
 pub mod etcd;
+pub mod oracle;
 pub mod simulated;
 
 mod error;

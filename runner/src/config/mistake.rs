@@ -3,6 +3,11 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::text::one_line;
+
+/// More characters of a file's own are not shown: a sentence about a value of a usual length has room.
+const MOST: usize = 1_000;
+
 /// A place in a file. Both numbers count from 1; the column counts characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -59,11 +64,26 @@ impl fmt::Display for Mistake {
         if let Some(Place { line, column }) = self.place {
             write!(f, ":{line}:{column}")?;
         }
+        // Keys and values are the file's: they may be of any length, and hold what moves a terminal's cursor.
         if !self.path.is_empty() {
-            write!(f, ": {}", self.path)?;
+            write!(f, ": {}", one_line(&self.path, MOST))?;
         }
-        write!(f, ": {}", self.what)
+        write!(f, ": {}", one_line(&self.what, MOST))
     }
 }
 
 impl std::error::Error for Mistake {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_file_says_moves_no_cursor_and_fills_no_screen() {
+        let mut mistake = Mistake::of_file(Path::new("a.yaml"), format!("there is no key `{}`", "x".repeat(5_000)));
+        mistake.path = "loca\u{1b}[2J\u{1b}]0;owned\u{7}l".to_owned();
+        let text = mistake.at(Place::START).to_string();
+        assert!(text.starts_with("a.yaml:1:1: local: there is no key `xxx"), "{text}");
+        assert!(text.chars().count() < 1_100 && text.ends_with('…'), "{}", text.len());
+    }
+}

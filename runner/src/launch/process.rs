@@ -192,6 +192,12 @@ impl Launcher for ProcessLauncher {
         self.spawn(spec, &version)
     }
 
+    async fn restart(&self, spec: &MemberSpec) -> Result<bool, LaunchError> {
+        self.stop().await?;
+        self.start(spec).await?;
+        Ok(true)
+    }
+
     async fn running(&self) -> Running {
         if self.find().await.is_empty() { Running::No { log: self.last_words() } } else { Running::Yes }
     }

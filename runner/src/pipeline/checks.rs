@@ -4,7 +4,8 @@ use super::adoption::Standing;
 use super::plan::{JoinPlan, StaleLearner};
 use super::versions;
 use super::{Finding, Severity};
-use crate::cluster::{AlarmKind, MemberId, Version, View, advice, quorum};
+use crate::cluster::oracle::{Answer, Change, Forecast, Situation};
+use crate::cluster::{AlarmKind, MemberId, Reason, Version, View, advice, quorum};
 
 /// Judges one observation. `ours` is the member that this run works on already, if any; `version` the etcd version that the new
 /// member will run, where that is known.
@@ -18,6 +19,7 @@ pub fn built_in(
     let mut findings = Vec::new();
     quorum_now(view, &mut findings);
     quorum_if_the_newcomer_dies(view, ours, &mut findings);
+    add_refused(view, plan, ours, &mut findings);
     alarms(view, &mut findings);
     learners(view, plan, ours, &mut findings);
     views_agree(view, &mut findings);
@@ -114,17 +116,25 @@ fn quorum_if_the_newcomer_dies(view: &View, ours: Option<MemberId>, findings: &m
     }
 }
 
+/// A warning, not an error: who is silent to runner may still be connected to the others, which alone counts for etcd.
+fn add_refused(view: &View, plan: &JoinPlan, ours: Option<MemberId>, findings: &mut Vec<Finding>) {
+    if ours.is_some() || findings.iter().any(|f| f.severity == Severity::Error) {
+        return;
+    }
+    let forecast = Forecast::of(&Situation::of(view), &Change::AddLearner(plan.peer_urls.clone()));
+    if let (Answer::Refused(Reason::UnhealthyCluster), Some(fix)) = (forecast.answer, forecast.fix) {
+        let text = format!("etcd will refuse to add a member: {}", forecast.why);
+        findings.push(with_remedy(finding(Severity::Warning, "add-refused", text), fix));
+    }
+}
+
 fn alarms(view: &View, findings: &mut Vec<Finding>) {
     for alarm in &view.alarms {
         let label = view.get(alarm.member).map_or_else(|| alarm.member.to_string(), |m| m.member.label());
         let (code, what, reason) = match alarm.kind {
-            AlarmKind::Nospace => {
-                ("alarm-nospace", "has reached its database quota (NOSPACE)", crate::cluster::Reason::NoSpace)
-            }
-            AlarmKind::Corrupt => ("alarm-corrupt", "is corrupt (CORRUPT)", crate::cluster::Reason::Corrupt),
-            AlarmKind::Unknown => {
-                ("alarm-unknown", "has an alarm of a kind this runner does not know", crate::cluster::Reason::Other)
-            }
+            AlarmKind::Nospace => ("alarm-nospace", "has reached its database quota (NOSPACE)", Reason::NoSpace),
+            AlarmKind::Corrupt => ("alarm-corrupt", "is corrupt (CORRUPT)", Reason::Corrupt),
+            AlarmKind::Unknown => ("alarm-unknown", "has an alarm of a kind this runner does not know", Reason::Other),
         };
         let mut found = finding(Severity::Error, code, format!("an alarm is raised: {label} {what}"));
         found.member = Some(alarm.member.to_string());

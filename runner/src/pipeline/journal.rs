@@ -11,11 +11,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use rustix::fs::{FileType, OFlags};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::{DataDir, JoinPlan, Outcome};
 use crate::clock;
 use crate::cluster::{MemberId, MemberList};
+use crate::owned::{ours, refused};
 
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -118,6 +121,14 @@ pub enum JournalError {
         /// In which way.
         what: String,
     },
+    /// It, or its folder, is a link, somebody else's, or open to others' writing: its words may not be ours.
+    #[error("the journal {path} cannot be trusted: {why}")]
+    Untrusted {
+        /// Which file.
+        path: String,
+        /// Why not.
+        why: String,
+    },
     /// Another runner has it open.
     #[error("another runner is at work on this node: it holds {path}")]
     Busy {
@@ -137,13 +148,28 @@ struct Line {
 impl Journal {
     /// Opens the journal in this file, and reads what is in it; makes it (0600, its folder 0700) if there is none. Held by one
     /// process at a time.
+    ///
+    /// # Errors
+    ///
+    /// See [`JournalError`]. What others could have written is refused: the undo removes the member that the journal names.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let failed = |error| JournalError::Io { path: path.display().to_string(), error };
+        let untrusted = |what: &str, error: io::Error| JournalError::Untrusted {
+            path: path.display().to_string(),
+            why: format!("{what}{error}"),
+        };
         if let Some(folder) = path.parent() {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+            let folder = File::open(folder).map_err(failed)?;
+            ours(&folder, FileType::Directory).map_err(|e| untrusted("of its folder: ", e))?;
         }
         let mut options = OpenOptions::new();
-        let mut file = options.read(true).append(true).create(true).mode(0o600).open(path).map_err(failed)?;
+        options.read(true).append(true).create(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
+        let mut file = options.open(path).map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::LOOP) => untrusted("", refused("it is a link")),
+            _ => failed(error),
+        })?;
+        ours(&file, FileType::RegularFile).map_err(|e| untrusted("", e))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(JournalError::Busy { path: path.display().to_string() }),
@@ -277,6 +303,8 @@ impl Store for MemoryStore {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn written(records: &[Record]) -> Vec<u8> {
@@ -295,6 +323,47 @@ mod tests {
         let journal = Journal::open(&path).unwrap();
         assert_eq!(journal.state().added, Some(MemberId(0xabc)));
         assert_eq!(journal.state().before, Some((MemberList::default(), DataDir::Absent)));
+    }
+
+    #[test]
+    fn what_others_could_have_written_is_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let path = state.join("journal");
+        drop(Journal::open(&path).unwrap());
+        let refused = |said: &str| match Journal::open(&path) {
+            Err(error @ JournalError::Untrusted { .. }) => {
+                let words = error.to_string();
+                assert!(words.ends_with(said), "{words}");
+            }
+            Err(error) => panic!("{error}"),
+            Ok(_) => panic!("taken, not {said}"),
+        };
+        let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        for open in [0o620, 0o602, 0o666] {
+            mode(&path, open);
+            refused("cannot be trusted: others may write to it");
+        }
+        mode(&path, 0o600);
+        mode(&state, 0o777);
+        refused("cannot be trusted: of its folder: others may write to it");
+        mode(&state, 0o700);
+        drop(Journal::open(&path).unwrap());
+        let elsewhere = folder.path().join("elsewhere");
+        fs::rename(&path, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        refused("cannot be trusted: it is a link");
+        fs::remove_file(&path).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &path, FileType::Fifo, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR, 0)
+            .unwrap();
+        refused("cannot be trusted: it is not of the right type");
+        // Only root can give a file away.
+        if rustix::process::geteuid().is_root() {
+            fs::remove_file(&path).unwrap();
+            fs::rename(&elsewhere, &path).unwrap();
+            std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
+            refused("cannot be trusted: it belongs to somebody else");
+        }
     }
 
     #[test]

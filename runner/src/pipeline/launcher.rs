@@ -90,6 +90,13 @@ pub trait Launcher: Send + Sync {
     /// Starts the member, unless it runs. Returns when it was handed over, not when it is healthy.
     async fn start(&self, spec: &MemberSpec) -> Result<(), LaunchError>;
 
+    /// Restarts the member on the data that it has. Returns true when it was handed over, false where this launcher cannot do that within
+    /// a second or two (a kubelet, a person): then nothing was done. Only called for a learner.
+    async fn restart(&self, spec: &MemberSpec) -> Result<bool, LaunchError> {
+        let _ = spec;
+        Ok(false)
+    }
+
     /// Whether it runs.
     async fn running(&self) -> Running;
 

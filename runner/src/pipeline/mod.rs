@@ -9,7 +9,7 @@ pub use journal::{Journal, JournalError, JournalState, Record};
 pub use launcher::{DataDir, LaunchError, Launcher, MemberSpec, Running};
 pub use lock::{JoinLock, Queue};
 pub use outcome::{Conclusion, Failure, Outcome};
-pub use plan::{Gate, JoinPlan, OnApprovalTimeout, StaleLearner, Timeouts};
+pub use plan::{Gate, JoinPlan, OnApprovalTimeout, SilentLearner, StaleLearner, Timeouts};
 pub use platform::Platform;
 pub use policy::{
     Answer, FailurePolicy, Fault, FaultKind, Finding, Mode, Newcomer, Policy, PolicyError, Sample, Severity, Verdict,
@@ -22,6 +22,7 @@ pub mod adoption;
 pub mod checks;
 
 mod execute;
+mod forecast;
 mod gate;
 mod journal;
 mod launcher;

@@ -29,6 +29,9 @@ pub struct JoinPlan {
     /// What becomes of a learner that the plugins do not approve in time.
     #[serde(default)]
     pub on_approval_timeout: OnApprovalTimeout,
+    /// What to do about our own learner that has all the data and does not serve.
+    #[serde(default)]
+    pub silent_learner: SilentLearner,
 }
 
 /// The built-in promotion gate's numbers.
@@ -79,6 +82,19 @@ pub enum StaleLearner {
     Wait,
     /// Refuse at once.
     Fail,
+}
+
+/// What to do about our own learner that has all the data and keeps its client port closed. A member that was caught up by a snapshot
+/// does so for etcd's request timeout (5 s and twice the election timeout) where its own name was in that snapshot: it waits to see the
+/// proposal applied, and it never will.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SilentLearner {
+    /// Restart it, once in a run and only while it has no vote, where the launcher can do that sooner than etcd's wait is over.
+    #[default]
+    Restart,
+    /// Wait with it.
+    Wait,
 }
 
 /// What becomes of a learner that has caught up and is not approved within `Timeouts::approval`.

@@ -11,6 +11,7 @@ use super::gate::Window;
 use super::journal::{Journal, JournalError, Record};
 use super::monitor::Monitored;
 use super::{DataDir, Failure, JoinLock, JoinPlan, Launcher, Outcome, Platform, Policy, StepName};
+use crate::cluster::oracle::Forecast;
 use crate::cluster::{Class, Cluster, ClusterError, MemberId, MemberList, Result as ClusterResult, View};
 use crate::event::{Event, EventKind, EventSink};
 
@@ -69,6 +70,8 @@ pub(super) struct Run {
     /// Questions to plugins in monitor mode that are under way.
     pub(super) monitored: Monitored,
     pub(super) told: Vec<Event>,
+    /// What the oracle said last.
+    pub(super) forecast: Option<Forecast>,
     pub(super) started: Instant,
 }
 
@@ -106,6 +109,7 @@ impl Run {
             add_settles,
             monitored: Monitored::default(),
             told: Vec::new(),
+            forecast: None,
             started: Instant::now(),
         }
     }
@@ -240,6 +244,10 @@ pub(super) fn journal_failure(error: &JournalError) -> Failure {
     let failure = Failure::new(Outcome::RolledBack, error.to_string());
     match error {
         JournalError::Busy { .. } => failure.hint("wait for it to end; `runner status` shows what it does"),
+        JournalError::Untrusted { .. } => failure.hint(
+            "look who made it (`ls -ld`); if it is what runner wrote, compare with `etcdctl member list`, then make it and its folder yours \
+             alone (chown, chmod go-w)",
+        ),
         JournalError::Io { .. } => {
             failure.hint("nothing is changed in the cluster without a journal: check the disk and --state-dir")
         }

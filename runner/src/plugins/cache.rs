@@ -11,11 +11,12 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, open, openat, renameat, unlinkat};
-use rustix::process::geteuid;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, open, openat, renameat, unlinkat};
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
+
+use crate::owned::ours;
 
 /// First bytes of a file of ours. Changes with the layout: magic, digest of the rest, the rest.
 const MAGIC: &[u8; 16] = b"runner-cwasm-01\n";
@@ -106,22 +107,6 @@ impl Cache {
 fn verified(content: &[u8]) -> Option<&[u8]> {
     let (digest, code) = content.strip_prefix(MAGIC)?.split_at_checked(32)?;
     (Sha256::digest(code).as_slice() == digest).then_some(code)
-}
-
-/// Fails unless this is of that type, belongs to us and can be written by nobody else.
-fn ours(file: &File, expected: FileType) -> io::Result<()> {
-    let stat = fstat(file)?;
-    let refuse = |why: &str| Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
-    if FileType::from_raw_mode(stat.st_mode) != expected {
-        return refuse("it is not of the right type");
-    }
-    if stat.st_uid != geteuid().as_raw() {
-        return refuse("it belongs to somebody else");
-    }
-    if stat.st_mode & 0o022 != 0 {
-        return refuse("others may write to it");
-    }
-    Ok(())
 }
 
 /// The file's name: the digest of the component's digest, our own version, and the engine's settings, target and wasmtime version.

@@ -103,6 +103,12 @@ impl Board {
             }
             // The step's own line names it.
             EventKind::MemberAdded { .. } => {}
+            EventKind::Forecast(forecast) if forecast.accepted() => {}
+            EventKind::Forecast(forecast) => {
+                let more = forecast.fix.iter().map(|fix| format!("remedy: {}", style.clean(fix))).collect();
+                let text = phrases::forecast(forecast, style);
+                return self.tell(Detail { more, ..Detail::new(Mark::Note, text) }, width);
+            }
             EventKind::StepStarted { step } => return self.begin(step, false, at, width),
             EventKind::Undoing { step } => return self.begin(step, true, at, width),
             EventKind::Waiting { reason, left, .. } => {

@@ -153,6 +153,12 @@ impl Inner {
                     self.line(at, &format!("{step}: waiting: {}{held}", phrases::waiting(reason, *left, style)));
                 }
             }
+            EventKind::Forecast(forecast) => {
+                self.line(at, &format!("forecast: {}", phrases::forecast(forecast, style)));
+                if let Some(fix) = &forecast.fix {
+                    self.line(at, &format!("forecast: remedy: {}", style.clean(fix)));
+                }
+            }
             EventKind::MemberAdded { id } => self.line(at, &format!("member {id} added as a learner")),
             EventKind::SyncProgress(progress) => self.progress(at, progress),
             EventKind::Undoing { step } => self.line(at, &format!("undo {step}: started")),

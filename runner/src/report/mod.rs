@@ -21,6 +21,7 @@ pub mod human;
 mod json;
 mod lines;
 mod phrases;
+pub mod plan;
 pub mod printer;
 mod record;
 pub mod status;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::human;
 use super::printer::Style;
+use crate::cluster::oracle::{Answer, Forecast, Tolerance};
 use crate::event::Progress;
 
 /// How many lines of one plugin's log message are shown.
@@ -86,6 +87,26 @@ pub(super) fn waiting(reason: &str, left: Option<Duration>, style: Style) -> Str
         Some(left) => format!("{reason} ({} left)", human::left(left)),
         None => reason,
     }
+}
+
+/// What the oracle says of a change: `promote m4: accepted: …; more losses survived: 1 now, 1 afterwards, 0 if …`.
+pub(super) fn forecast(forecast: &Forecast, style: Style) -> String {
+    let answer = match forecast.answer {
+        Answer::Accepted => "accepted".to_owned(),
+        Answer::Refused(_) => style.yellow("will be refused"),
+        Answer::Unanswered(_) => style.yellow("cannot be done now"),
+    };
+    let left = |left: Option<usize>, when: &str| match left {
+        Some(left) => format!("{left} {when}"),
+        None => format!("no quorum {when}"),
+    };
+    let Tolerance { now, after, newcomer_dead } = forecast.tolerance;
+    let mut losses = vec![left(now, "now"), left(after, "afterwards")];
+    if newcomer_dead != after {
+        losses.push(left(newcomer_dead, "if the newcomer fails"));
+    }
+    let (change, why) = (style.clean(&forecast.change), style.clean(&forecast.why));
+    format!("{change}: {answer}: {why}; more losses survived: {}", losses.join(", "))
 }
 
 /// The subject of a finding or log line, where it is not runner itself: `version-window: `.

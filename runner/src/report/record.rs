@@ -13,6 +13,7 @@ use tempfile::NamedTempFile;
 
 use super::text::shape;
 use crate::cluster::MemberId;
+use crate::cluster::oracle::Forecast;
 use crate::event::{Event, EventKind, EventSink, Progress, Usage};
 
 /// So many verdicts of one plugin and reasons for waiting are told apart; further ones are counted with the last.
@@ -45,6 +46,7 @@ struct Record {
     hints: Vec<String>,
     steps: Vec<Step>,
     findings: Vec<Finding>,
+    forecasts: Vec<Told>,
     waits: Vec<Wait>,
     sync: Option<Progress>,
     plugins: BTreeMap<String, Plugin>,
@@ -76,6 +78,14 @@ struct Finding {
     waived: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     monitored: bool,
+}
+
+/// What the oracle said before a change.
+#[derive(Serialize)]
+struct Told {
+    at: Timestamp,
+    #[serde(flatten)]
+    forecast: Forecast,
 }
 
 /// A reason for waiting, in its latest wording.
@@ -219,6 +229,11 @@ impl Record {
                 }
             }
             EventKind::Waiting { step, reason, .. } => self.wait(at, step, reason),
+            EventKind::Forecast(forecast) => {
+                if self.forecasts.len() < FINDINGS {
+                    self.forecasts.push(Told { at, forecast });
+                }
+            }
             EventKind::MemberAdded { id } => self.member_id = Some(id),
             EventKind::SyncProgress(progress) => self.sync = Some(progress),
             EventKind::Undoing { step } => self.undo.push(Undo {
@@ -419,6 +434,7 @@ mod tests {
               "member": "cp-2"
             }
           ],
+          "forecasts": [],
           "waits": [
             {
               "step": "lock",

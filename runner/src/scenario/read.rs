@@ -1,13 +1,22 @@
 //! Reading scenario files, with errors that say where.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use serde_saphyr::Options;
 
 use super::file::Scenario;
+use crate::text::one_line;
 
 /// Largest scenario file.
 const MAX_SIZE: usize = 4 << 20;
+
+/// More characters of a file's own are not shown: a list of all keys has room.
+const MOST: usize = 1_000;
+
+/// Nobody means a known key by a longer one, and comparing takes the product of the lengths.
+const LONGEST_KEY: usize = 100;
 
 /// The scenarios of a file, in its order.
 ///
@@ -15,7 +24,9 @@ const MAX_SIZE: usize = 4 << 20;
 ///
 /// One sentence with file, line and column, and the nearest valid key where one is unknown.
 pub fn read(path: &Path) -> Result<Vec<Scenario>, String> {
-    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_SIZE as u64 + 1).read_to_string(&mut text));
+    read.map_err(|e| format!("cannot read {}: {e}", path.display()))?;
     parse(&text, &path.display().to_string())
 }
 
@@ -50,13 +61,15 @@ fn explain(error: &serde_saphyr::Error, source: &str, file: &str) -> String {
         serde_saphyr::Error::Message { msg, .. } => msg.clone(),
         other => other.to_string(),
     };
-    format!("{file}{place}: {}", nearest(&text).unwrap_or(text))
+    format!("{file}{place}: {}", one_line(&nearest(&text).unwrap_or(text), MOST))
 }
 
 /// Where an unknown key stands; serde does not say. None where it stands in several places.
 fn place_of_key(text: &str, source: &str) -> Option<(u64, u64)> {
     let key = text.split_once("unknown field `")?.1.split('`').next()?;
-    let mut places = source.lines().zip(1..).flat_map(|(line, number)| {
+    // To look for a key takes time for its length, too: not in a line that cannot hold it.
+    let lines = source.lines().zip(1..).filter(|(line, _)| !key.is_empty() && line.len() >= key.len());
+    let mut places = lines.flat_map(|(line, number)| {
         let starts = line.match_indices(key).map(move |(at, _)| (line, at, number));
         starts.filter(|(line, at, _)| {
             let (before, after) = (&line[..*at], &line[at + key.len()..]);
@@ -72,7 +85,7 @@ fn place_of_key(text: &str, source: &str) -> Option<(u64, u64)> {
 fn nearest(text: &str) -> Option<String> {
     let (_, rest) = text.split_once("unknown field `").or_else(|| text.split_once("unknown variant `"))?;
     let mut quoted = rest.split('`').step_by(2);
-    let unknown = quoted.next()?;
+    let unknown = quoted.next().filter(|unknown| unknown.len() <= LONGEST_KEY)?;
     let known: Vec<&str> = rest.split('`').skip(2).step_by(2).collect();
     let near = known.iter().map(|k| (strsim::damerau_levenshtein(&unknown.to_lowercase(), &k.to_lowercase()), k)).min()?;
     Some(match near {
@@ -130,6 +143,11 @@ mod tests {
         assert!(wrong("name: a\nexpect: {findings: [{sevrity: error}]}\n").contains("did you mean `severity`?"));
         assert!(wrong("name: a\nexpect: {fault: crash}\n").contains("there is no `crash` here"));
         assert!(wrong("name: [a\n").starts_with("s.yaml:"));
+        let long = wrong(&format!("name: a\nname{}: 1\n", "e".repeat(1_000)));
+        assert!(long.starts_with("s.yaml:2:1: unknown field `nameee") && long.len() < 1_100, "{long:.200}");
+        let began = std::time::Instant::now();
+        let long = wrong(&format!("name: a\n{}: 1\n{}", "e".repeat(1 << 20), "\n".repeat(1 << 20)));
+        assert!(long.contains("unknown field `eee") && began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
         insta::assert_snapshot!(wrong("# nothing\n"), @"s.yaml holds no scenario");
     }
 

@@ -5,10 +5,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{
-    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, fsync, open, openat, renameat, unlinkat,
-};
-use rustix::process::geteuid;
+use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, flock, fsync, open, openat, renameat, unlinkat};
+
+use crate::owned::{ours, refused};
 
 /// Held while the folder is changed; one process at a time.
 const BUSY: &str = ".busy";
@@ -132,25 +131,6 @@ impl Folder {
 /// Whether a file in the folder is one that was never finished.
 pub(super) fn is_draft(name: &str) -> bool {
     name.starts_with(DRAFT)
-}
-
-/// Fails unless this is of that type, belongs to us and can be written by nobody else.
-fn ours(file: &File, expected: FileType) -> io::Result<()> {
-    let stat = fstat(file)?;
-    if FileType::from_raw_mode(stat.st_mode) != expected {
-        return Err(refused("it is not of the right type"));
-    }
-    if stat.st_uid != geteuid().as_raw() {
-        return Err(refused("it belongs to somebody else"));
-    }
-    if stat.st_mode & 0o022 != 0 {
-        return Err(refused("others may write to it"));
-    }
-    Ok(())
-}
-
-fn refused(why: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::PermissionDenied, why)
 }
 
 #[cfg(test)]

@@ -1,21 +1,26 @@
 //! Reading PEM files, and the questions asked of a certificate.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use jiff::Timestamp;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::TlsError;
 use crate::clock;
+use crate::text::one_line;
+
+/// Largest file: the bundle of all public authorities has a quarter of it.
+const MAX_SIZE: u64 = 1 << 20;
 
 /// The certificates in the file, at least one, each of them parsed once.
 pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = read(path)?;
     let certs: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let certs = certs.map_err(|e| TlsError::BadCertificate { path: path.into(), reason: e.to_string() })?;
+    let certs = certs.map_err(|e| TlsError::BadCertificate { path: path.into(), reason: words(&e) })?;
     if certs.is_empty() {
         return Err(TlsError::NotPem { path: path.into(), wanted: "certificate" });
     }
@@ -61,9 +66,24 @@ pub(crate) fn signed_by_any(chain: &[CertificateDer<'_>], cas: &[CertificateDer<
     })
 }
 
+/// What is wrong with the text; the crate's own words are lists of the file's bytes.
+fn words(error: &pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a section of it has no end".to_owned(),
+        pem::Error::IllegalSectionStart { .. } => "a line that begins a section is damaged".to_owned(),
+        other => one_line(&other.to_string(), 200),
+    }
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => TlsError::Missing { path: path.into() },
-        _ => TlsError::Unreadable { path: path.into(), source },
-    })
+    let mut text = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_SIZE + 1).read_to_end(&mut text));
+    match read {
+        Ok(_) if text.len() as u64 > MAX_SIZE => {
+            Err(TlsError::BadCertificate { path: path.into(), reason: "it is larger than 1 MiB".to_owned() })
+        }
+        Ok(_) => Ok(text),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(TlsError::Missing { path: path.into() }),
+        Err(source) => Err(TlsError::Unreadable { path: path.into(), source }),
+    }
 }

@@ -1,8 +1,9 @@
 //! The harness's hosts: reachable, separate, cut off and back.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use runner_harness::{Family, Host, Network, SOON, Scratch, eventually, in_a_network_of_its_own};
 
@@ -105,4 +106,83 @@ async fn nothing_is_left_of_a_test_that_is_killed() {
         left => Err(format!("{left} are left")),
     })
     .await;
+}
+
+#[test]
+fn what_one_sends_is_lost_and_what_it_hears_is_not() {
+    if !in_a_network_of_its_own() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut network = Network::enter(&scratch, Family::V4);
+    let (one, two) = (network.host(&scratch, "one"), network.host(&scratch, "two"));
+    let of = |host: &Host| {
+        let socket = host.inside(|| UdpSocket::bind((host.address(), 0))).expect("a port of the host's own address");
+        socket.set_read_timeout(Some(SHORT)).expect("a time that is not zero");
+        socket
+    };
+    let (ours, theirs) = (of(&one), of(&two));
+    let arrives = |from: &UdpSocket, to: &UdpSocket| {
+        from.send_to(b"hello", to.local_addr().expect("it is bound")).expect("the sender is told nothing");
+        to.recv(&mut [0; 8]).is_ok()
+    };
+    assert!(arrives(&ours, &theirs) && arrives(&theirs, &ours));
+    one.lose_to(&two);
+    assert!(!arrives(&ours, &theirs) && arrives(&theirs, &ours));
+    one.find_again(&two);
+    assert!(arrives(&ours, &theirs) && arrives(&theirs, &ours));
+}
+
+#[test]
+fn a_slow_host_takes_its_time() {
+    if !in_a_network_of_its_own() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut network = Network::enter(&scratch, Family::V4);
+    let (one, two) = (network.host(&scratch, "one"), network.host(&scratch, "two"));
+    let takes = || {
+        let listener = two.inside(|| TcpListener::bind((two.address(), 0))).expect("a port of the host's own address");
+        let to = listener.local_addr().expect("it is bound");
+        let mut sender = one.inside(|| TcpStream::connect_timeout(&to, LONG)).expect("they reach each other");
+        let (mut receiver, _) = listener.accept().expect("it was connected");
+        let begun = Instant::now();
+        let sending = std::thread::spawn(move || sender.write_all(&[0; 250_000]).expect("it is read"));
+        receiver.read_exact(&mut [0; 250_000]).expect("it is sent");
+        sending.join().expect("it was read");
+        begun.elapsed()
+    };
+    one.slow_down(1_000);
+    let slow = takes();
+    // 2 Mbit at 1 Mbit/s.
+    assert!(slow > Duration::from_millis(1_500), "{slow:?}");
+    one.speed_up();
+    let fast = takes();
+    assert!(fast < slow / 2, "{fast:?} after {slow:?}");
+}
+
+#[test]
+fn a_small_disk_is_the_hosts_own_and_can_be_full() {
+    if !in_a_network_of_its_own() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut network = Network::enter(&scratch, Family::V4);
+    let mut host = network.host(&scratch, "one");
+    let disk = scratch.join("one/disk");
+    host.small_disk(&disk, 1);
+    let write = |megabytes: &str| {
+        let mut command = Command::new("dd");
+        command
+            .args(["if=/dev/zero", "bs=1M", &format!("count={megabytes}")])
+            .arg(format!("of={}", disk.join("file").display()));
+        host.command(&command).output().expect("dd runs")
+    };
+    let full = write("2");
+    assert!(!full.status.success() && String::from_utf8_lossy(&full.stderr).contains("No space left"), "{full:?}");
+    let there = host.path(&disk.join("file"));
+    assert_eq!(std::fs::metadata(&there).expect("the test sees it").len(), 1024 * 1024);
+    assert!(!disk.join("file").exists(), "nobody else sees it");
+    std::fs::remove_file(there).expect("the test may remove it");
+    assert!(write("1").status.success());
 }

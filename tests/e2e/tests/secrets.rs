@@ -3,10 +3,12 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use runner_harness::{Finished, SOON, Spawned, Stage, Tls, guest, newest};
+use runner_harness::{Finished, Node, SOON, Scratch, Spawned, Stage, Tls, guest, newest};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 /// Nothing else has this in it.
@@ -68,14 +70,19 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 fn assert_silent(stage: &Stage, ended: &Finished) {
+    assert_untold(stage, ended, &TELLING);
+}
+
+/// Nothing that a run left behind has any of these.
+fn assert_untold(stage: &Stage, ended: &Finished, secrets: &[impl AsRef<str>]) {
     let mut texts = vec![("stdout".to_owned(), ended.stdout.clone()), ("stderr".to_owned(), ended.stderr.clone())];
     let kept = files(&stage.node.state_dir);
     texts.extend(
         kept.into_iter().map(|(path, bytes)| (path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned())),
     );
     for (place, text) in texts {
-        for telling in TELLING {
-            if let Some(at) = text.find(telling) {
+        for secret in secrets {
+            if let Some(at) = text.find(secret.as_ref()) {
                 let around: String = text[..at].chars().rev().take(200).collect::<String>().chars().rev().collect();
                 panic!("the secret is in {place}, after: {around}");
             }
@@ -143,5 +150,57 @@ async fn a_secret_that_cannot_be_had_refuses_the_join_and_shows_nothing_of_it() 
         );
         assert_silent(&stage, &ended);
         stage.assert_baseline().await;
+    }
+}
+
+/// The lines of every private key below, as they stand in the files; nothing else has one of them in it.
+fn lines_of_keys(folder: &Path) -> Vec<String> {
+    let keys = files(folder).into_iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "key"));
+    let texts: Vec<String> = keys.map(|(_, bytes)| String::from_utf8(bytes).expect("PEM")).collect();
+    let lines = texts.iter().flat_map(|text| text.lines());
+    lines.filter(|line| !line.starts_with("-----") && line.len() >= 16).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn no_private_key_is_in_anything_that_a_run_leaves_behind() {
+    let stage = Stage::set(1, &newest(), Tls::On).await;
+    let policy = policy(&stage, &json!({ "secret": "hook" }), &json!({ "file": secret_file(&stage) }));
+    let undone = finished(stage.node.join(&stage.cluster.endpoints()), &policy).await;
+    assert_ne!(undone.code(), Some(0), "{}", undone.stderr);
+    let mut command = stage.node.join_for_people(&stage.cluster.endpoints());
+    command.arg("-vv").env("RUNNER_LOG", "info,runner=trace,hyper=trace,hyper_util=trace,rustls=trace,tonic=trace");
+    let joined = Spawned::start(command).finish(SOON).await.expect_code(0);
+    assert!(joined.stderr.contains("TRACE"), "the trace is what would tell: {}", joined.stderr);
+    // Those that runner made itself are among them.
+    let keys = lines_of_keys(&stage.cluster.scratch.join(""));
+    assert!(keys.len() > 10, "{} lines", keys.len());
+    for ended in [&undone, &joined] {
+        assert_untold(&stage, ended, &keys);
+    }
+}
+
+#[tokio::test]
+async fn no_core_file_has_what_runner_knows() {
+    let scratch = Scratch::new();
+    let node = Node::plan(&scratch, "n1", &newest(), Tls::Off);
+    // It takes a connection and says nothing, so the join waits.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let join = node.join(&[format!("http://{}", silent.local_addr().unwrap())]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -c unlimited && exec \"$0\" \"$@\""]).arg(join.get_program()).args(join.get_args());
+    for (name, value) in join.get_envs() {
+        value.map(|value| shell.env(name, value));
+    }
+    let running = Spawned::start(shell);
+    let _connection = tokio::time::timeout(SOON, silent.accept()).await.expect("runner connects").unwrap();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", running.id())).unwrap();
+    let limit = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(limit.split_whitespace().nth(4), Some("0"), "{limit}");
+    running.signal(Signal::ABORT);
+    let ended = running.finish(SOON).await;
+    assert_eq!(ended.status.signal(), Some(Signal::ABORT.as_raw()));
+    // A program that the kernel pipes core files to is given them whatever the limit, see core(5).
+    if !fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap().starts_with('|') {
+        assert!(!ended.status.core_dumped());
     }
 }

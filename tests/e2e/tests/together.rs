@@ -34,6 +34,30 @@ async fn two_at_once_both_become_voters() {
 }
 
 #[tokio::test]
+async fn back_to_back_the_next_add_waits_for_etcds_five_seconds_and_no_longer() {
+    // The old rule (every voter connected for 5 s) and the new one (a quorum of the next size): two voters are no different.
+    for etcd in [of_minor("3.4"), newest()] {
+        let stage = Stage::set(1, &etcd, Tls::On).await;
+        let other = stage.another("other");
+        stage.join().finish(SOON).await.expect_code(0);
+        let mut endpoints = stage.cluster.endpoints();
+        endpoints.push(stage.node.client_url());
+        let next = Spawned::start(other.join(&endpoints)).finish(SOON).await.expect_code(0);
+        let said = next
+            .events_of("waiting")
+            .iter()
+            .any(|e| e["step"] == "add-learner" && e["reason"].as_str().is_some_and(|r| r.contains("connected for 5 s")));
+        assert!(said, "etcd {}: {}", etcd.version, next.stdout);
+        let took =
+            next.events_of("step-finished").iter().find(|e| e["step"] == "add-learner").map(|e| e["durationMs"].clone());
+        let took = took.and_then(|ms| ms.as_u64()).expect("it was added");
+        // 5 s less what discovery took, an eighth of that (the longest pause between two tries), and a machine that is busy.
+        assert!(took < 7_500, "etcd {}: {took} ms", etcd.version);
+        assert_serves(&other).await;
+    }
+}
+
+#[tokio::test]
 async fn whoever_leaves_the_queue_leaves_no_trace_and_holds_up_nobody() {
     let stage = Stage::set(1, &newest(), Tls::On).await;
     let other = stage.another("other");

@@ -1,13 +1,14 @@
 //! One real etcd of a test cluster.
 
 use std::fs::{self, OpenOptions};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{ClientFiles, EtcdBinary, Tls, eventually, free_port};
+use crate::{ClientFiles, EtcdBinary, Host, Tls, eventually, free_port};
 
 /// How long an etcd may take to end after SIGTERM: a leader hands over first.
 const STOP: Duration = Duration::from_secs(20);
@@ -54,6 +55,16 @@ impl RealMember {
         }
     }
 
+    /// A member on a host of its own, with etcd's usual ports; see [`RealMember::start_on`].
+    pub fn on(host: &Host, binary: &EtcdBinary, folder: &Path, tls: Tls) -> Self {
+        let url = |port| format!("{}://{}", tls.scheme(), SocketAddr::new(host.address(), port));
+        let mut member = Self::plan(&host.name, binary, folder, tls, &[]);
+        member.peer_url = url(2380);
+        member.client_url = url(2379);
+        member.metrics_url = "http://127.0.0.1:2381".to_owned();
+        member
+    }
+
     /// Sets what it bootstraps from: `--initial-cluster` as name and peer URL, and `new` or `existing`.
     pub fn bootstrap(&mut self, cluster: &[(String, String)], state: &str) {
         let list: Vec<_> = cluster.iter().map(|(name, url)| format!("{name}={url}")).collect();
@@ -62,14 +73,25 @@ impl RealMember {
 
     /// Starts the process. Does not wait until it serves.
     pub fn start(&mut self) {
+        self.start_as(|command| command);
+    }
+
+    /// The same on its host.
+    pub fn start_on(&mut self, host: &Host) {
+        self.start_as(|command| host.command(&command));
+    }
+
+    fn start_as(&mut self, place: impl FnOnce(Command) -> Command) {
         assert!(!self.running(), "{} runs already", self.name);
         fs::create_dir_all(self.log.parent().expect("a path in a folder")).expect("the folder can be made");
         let log = OpenOptions::new().append(true).create(true).open(&self.log).expect("the log can be written");
         let mut command = Command::new(&self.binary.path);
-        command.args(self.args()).stdin(Stdio::null()).stderr(log.try_clone().expect("a second handle")).stdout(log);
+        command.args(self.args());
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ETCD_")) {
             command.env_remove(name);
         }
+        let mut command = place(command);
+        command.stdin(Stdio::null()).stderr(log.try_clone().expect("a second handle")).stdout(log);
         self.child = Some(command.spawn().unwrap_or_else(|e| panic!("{} does not start: {e}", self.binary.path.display())));
     }
 

@@ -167,13 +167,20 @@ impl Node {
 
     /// A subcommand of the runner with this node's state, and nothing of the tester's own environment that would speak for it.
     pub fn command(&self, subcommand: &str) -> Command {
+        let mut command = self.stateless(subcommand);
+        command.arg("--state-dir").arg(&self.state_dir);
+        command
+    }
+
+    /// The same for a subcommand that knows of no state.
+    pub fn stateless(&self, subcommand: &str) -> Command {
         let mut command = Command::new(runner_bin());
         let ours = |name: &str| ["ETCDCTL_", "ETCD_", "RUNNER_", "KUBE"].iter().any(|prefix| name.starts_with(prefix));
         for (name, _) in std::env::vars_os().filter(|(name, _)| ours(&name.to_string_lossy())) {
             command.env_remove(name);
         }
         command.env("RUNNER_CACHE_DIR", target_dir().join("tmp/runner-cache"));
-        command.arg(subcommand).arg("--state-dir").arg(&self.state_dir);
+        command.arg(subcommand);
         command
     }
 

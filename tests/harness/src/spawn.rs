@@ -65,6 +65,16 @@ impl Spawned {
         kill_process(Pid::from_child(&self.child), signal).expect("it was not waited for yet");
     }
 
+    /// Whether it has ended, in whatever way.
+    pub fn ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child of ours").is_some()
+    }
+
+    /// The events on standard output so far, for a run with `--output json`.
+    pub fn events(&self) -> Vec<Value> {
+        events(&self.stdout.text()).collect()
+    }
+
     /// What it has written to standard error so far.
     pub fn stderr(&self) -> String {
         self.stderr.text()

@@ -102,11 +102,20 @@ pub async fn assert_serves(node: &Node) {
 
 /// The command lines of the processes with this data directory among their arguments.
 pub fn processes_of(data_dir: &Path) -> Vec<String> {
+    running_on(data_dir).into_iter().map(|(_, arguments)| arguments.join("\0")).collect()
+}
+
+/// The processes with this data directory among their arguments: id, and the program with its arguments.
+pub fn running_on(data_dir: &Path) -> Vec<(u32, Vec<String>)> {
     let wanted = format!("--data-dir={}", data_dir.display());
+    let read = |entry: std::fs::DirEntry| {
+        let id = entry.file_name().to_str()?.parse().ok()?;
+        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+        let line = String::from_utf8_lossy(&line).into_owned();
+        Some((id, line.split_terminator('\0').map(str::to_owned).collect::<Vec<_>>()))
+    };
     let entries = std::fs::read_dir("/proc").expect("/proc").flatten();
-    let lines = entries.filter_map(|e| std::fs::read(e.path().join("cmdline")).ok());
-    let text = lines.map(|line| String::from_utf8_lossy(&line).into_owned());
-    text.filter(|line| line.split('\0').any(|argument| argument == wanted)).collect()
+    entries.filter_map(read).filter(|(_, arguments)| arguments.contains(&wanted)).collect()
 }
 
 fn joiner(scratch: &Scratch, name: &str, binary: &EtcdBinary, tls: Tls) -> Node {

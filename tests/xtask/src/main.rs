@@ -5,6 +5,7 @@
 
 mod bench;
 mod bindings;
+mod chaos;
 mod context;
 mod demo;
 mod go_tests;
@@ -47,6 +48,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Hurt runs at random for as long as asked: over the simulated cluster, by bad inputs, and on real hosts.
+    Chaos {
+        /// Passed on to `runner-chaos`, for example `--minutes 60 --only hosts --seed 7`; `--help` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Check formatting, clippy, documentation and the tools' lock files.
     Lint,
     /// Obtain everything that the tests need, and list what is there.
@@ -75,6 +82,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(arguments) => demo::run(&context, &arguments),
         Command::Test { cargo_test } => test::run(&context, &cargo_test),
         Command::Bench { arguments } => bench::run(&context, &arguments),
+        Command::Chaos { arguments } => chaos::run(&context, &arguments),
         Command::Lint => lint::run(&context),
         Command::Setup => setup::everything(&context)?.require_all(),
         Command::Guests => {

@@ -8,7 +8,7 @@ use super::Defaults;
 use crate::cli::launcher_args::LauncherKind;
 use crate::config::policy;
 use crate::config::profile::{self, AbsolutePath, Floors, PkiName, PkiNames, ProfileFile, Program};
-use crate::pipeline::{Gate, OnApprovalTimeout, StaleLearner, Timeouts};
+use crate::pipeline::{Gate, OnApprovalTimeout, SilentLearner, StaleLearner, Timeouts};
 use crate::pki::Layout;
 
 impl Defaults {
@@ -63,6 +63,10 @@ impl Defaults {
         self.stale_learner = profile.stale_learner.map_or(self.stale_learner, |given| match given {
             policy::StaleLearner::Wait => StaleLearner::Wait,
             policy::StaleLearner::Fail => StaleLearner::Fail,
+        });
+        self.silent_learner = profile.silent_learner.map_or(self.silent_learner, |given| match given {
+            policy::SilentLearner::Restart => SilentLearner::Restart,
+            policy::SilentLearner::Wait => SilentLearner::Wait,
         });
         self.on_approval_timeout = profile.on_approval_timeout.map_or(self.on_approval_timeout, |given| match given {
             policy::OnApprovalTimeout::Undo => OnApprovalTimeout::Undo,

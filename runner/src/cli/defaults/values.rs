@@ -57,6 +57,7 @@ impl Defaults {
             ("timeouts.announce", time(t.announce)),
             ("timeouts.undo", time(t.undo)),
             ("staleLearner", format!("{:?}", self.stale_learner)),
+            ("silentLearner", format!("{:?}", self.silent_learner)),
             ("onApprovalTimeout", format!("{:?}", self.on_approval_timeout)),
             ("names.namespace", self.kubernetes.namespace.clone()),
             ("names.lease", self.kubernetes.lease.clone()),

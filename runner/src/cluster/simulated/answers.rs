@@ -52,7 +52,12 @@ pub(super) fn broken(endpoint: &str) -> ClusterError {
 
 /// An error of this reason as it would look, for faults that ask for it by reason.
 pub(super) fn of(reason: Reason, endpoint: &str) -> ClusterError {
-    let message = match reason {
+    ClusterError::new(reason, words(reason), endpoint)
+}
+
+/// etcd's words for a reason, or the transport's.
+pub(super) fn words(reason: Reason) -> &'static str {
+    match reason {
         Reason::TooManyLearners => TOO_MANY_LEARNERS,
         Reason::PeerUrlExists => PEER_URL_EXISTS,
         Reason::MemberExists => "etcdserver: member ID already exist",
@@ -80,8 +85,7 @@ pub(super) fn of(reason: Reason, endpoint: &str) -> ClusterError {
         Reason::Unreachable => "connection refused",
         Reason::Tls => "invalid peer certificate: UnknownIssuer",
         Reason::Other => "something this runner has no name for",
-    };
-    ClusterError::new(reason, message, endpoint)
+    }
 }
 
 #[cfg(test)]

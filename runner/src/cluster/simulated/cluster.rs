@@ -9,9 +9,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::answers::{self, CORRUPT, TIMED_OUT_APPLY};
 use super::calls::{Attempt, Caller};
 use super::faults::{Fault, Op};
-use super::members::{Change, Progress, Proposal};
+use super::members::{Progress, Proposal};
 use super::state::State;
 use super::{By, Shared};
+use crate::cluster::oracle::Change;
 use crate::cluster::{Alarm, AlarmKind, Cluster, MemberId, MemberList, MemberMetrics, MemberStatus, Result};
 
 /// The simulated cluster, as runner calls it.
@@ -77,7 +78,7 @@ impl Cluster for SimulatedCluster {
     }
 
     async fn add_learner(&self, endpoint: &str, peer_urls: &[String]) -> Result<MemberId> {
-        self.change(Op::AddLearner, endpoint, Change::Add(peer_urls.to_vec())).await
+        self.change(Op::AddLearner, endpoint, Change::AddLearner(peer_urls.to_vec())).await
     }
 
     async fn promote(&self, endpoint: &str, id: MemberId) -> Result<()> {

@@ -189,6 +189,12 @@ impl Faults {
         self
     }
 
+    /// The kinds of all that is planned, by their names here; for statistics.
+    pub fn kinds(&self) -> Vec<String> {
+        let placed = self.placed.iter().map(|(op, _, fault)| format!("{op:?}: {}", kind(fault)));
+        placed.chain(self.incidents.iter().map(|(_, incident)| kind(incident))).collect()
+    }
+
     /// A plan of up to three faults and two incidents; the same seed gives the same plan. `voters` are the names of the
     /// cluster's voters.
     ///
@@ -227,6 +233,11 @@ impl Faults {
         }
         plan
     }
+}
+
+/// The name of a variant.
+fn kind(of: &impl std::fmt::Debug) -> String {
+    format!("{of:?}").split(['(', ' ']).next().unwrap_or_default().to_owned()
 }
 
 fn random_fault(rng: &mut SmallRng) -> Fault {

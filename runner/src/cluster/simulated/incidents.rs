@@ -3,8 +3,9 @@
 use super::By;
 use super::MutationKind;
 use super::faults::Incident;
-use super::members::{Change, Progress, Proposal};
+use super::members::{Progress, Proposal};
 use super::state::{Pending, State};
+use crate::cluster::oracle::Change;
 use crate::cluster::{Alarm, MemberId};
 
 impl State {
@@ -36,7 +37,7 @@ impl State {
             Incident::RivalAdds => {
                 self.tickets += 1;
                 let url = self.settings.peer_url(&format!("rival-{}", self.tickets));
-                self.rival(Change::Add(vec![url]));
+                self.rival(Change::AddLearner(vec![url]));
             }
             Incident::RivalRemoves => {
                 let learner = self.ours().filter(|id| self.entry(*id).is_some_and(|e| e.member.learner));

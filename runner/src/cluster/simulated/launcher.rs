@@ -115,6 +115,12 @@ impl Launcher for SimulatedLauncher {
         self.act(Op::Start, Deed::Start(Box::new(spec.clone()))).await
     }
 
+    async fn restart(&self, spec: &MemberSpec) -> Result<bool, LaunchError> {
+        self.stop().await?;
+        self.start(spec).await?;
+        Ok(true)
+    }
+
     /// A fault makes it [`Running::Unknown`].
     async fn running(&self) -> Running {
         let seen = self.look(Op::Running, |s| {

@@ -1,15 +1,15 @@
 //! The member list and its changes, with etcd's own refusals in etcd's own order.
 //!
-//! Two judges, as in etcd: the member that is asked (`AddMember`, `promoteMember`, `mayRemoveMember` in
-//! `server/etcdserver/server.go`), then the log's order (`ValidateConfigurationChange` in `api/membership/cluster.go`).
+//! What is refused, and with what, is the oracle's to say: the same code that tells a real cluster's answers beforehand.
 
 use std::time::Duration;
 
-use super::answers::*;
+use super::answers::{TIMED_OUT_LEADER, words};
 use super::node::Node;
 use super::state::{Pending, State};
 use super::{By, Mutation, MutationKind};
-use crate::cluster::{Member, MemberId};
+use crate::cluster::oracle::{Answer, Change, Link, Peer, Situation, judge};
+use crate::cluster::{Member, MemberId, Reason};
 
 /// A member of the list, with what the leader knows of it.
 #[derive(Clone, Debug)]
@@ -21,14 +21,6 @@ pub(super) struct Entry {
     pub(super) voter_at: f64,
     /// A voter that keeps up.
     pub(super) steady: bool,
-}
-
-/// A change that goes through the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    Add(Vec<String>),
-    Promote(MemberId),
-    Remove(MemberId),
 }
 
 /// A change and who wants it.
@@ -99,66 +91,48 @@ impl State {
 
     /// What the asked member refuses before anything goes into the log.
     fn judge(&self, node: usize, change: &Change) -> Result<(), Progress> {
-        let refuse = |text| Err(Progress::Done(Err(text)));
-        let voters = self.voter_count();
-        let started = |without: Option<MemberId>| {
-            let others = self.entries.iter().filter(|e| !e.member.learner && Some(e.member.id) != without);
-            others.filter(|e| e.member.started()).count()
-        };
-        match change {
-            Change::Add(urls) if urls.is_empty() || !urls.iter().all(|u| valid_peer_url(u)) => refuse(BAD_URLS),
-            Change::Add(_) => {
-                let version = self.nodes[node].version;
-                if version.may_add(voters, self.connected_voters(node)) { Ok(()) } else { refuse(UNHEALTHY) }
-            }
-            Change::Promote(id) => {
-                // Only the leader knows the learner's progress; a follower asks it over the peer port.
-                let Some(leader) = self.leader.filter(|l| self.reaches(node, *l)) else { return Err(Progress::Blocked) };
-                let at_leader = self.nodes[node].id() == Some(leader);
-                let Some(entry) = self.entry(*id) else { return refuse(NOT_FOUND) };
+        judge::asked(&self.situation(Some(node)), change).map_err(|answer| match answer {
+            Answer::Accepted => Progress::Blocked,
+            Answer::Refused(reason) => Progress::Done(Err(words(reason))),
+            // Only the leader knows the learner's progress, and its refusal is hidden by the follower that forwards.
+            Answer::Unanswered(Reason::NoLeader) => Progress::Blocked,
+            Answer::Unanswered(_) => Progress::Hidden,
+        })
+    }
+
+    /// What a node's member sees; without a node, what the log says alone.
+    fn situation(&self, node: Option<usize>) -> Situation {
+        let settled: Vec<usize> = node.map(|n| self.connected_nodes(n).collect()).unwrap_or_default();
+        let peer = |e: &Entry| {
+            let at = self.node_of(e.member.id);
+            Peer {
+                member: e.member.clone(),
+                version: at.map(|n| self.nodes[n].version),
+                link: match node {
+                    Some(_) if at.is_some_and(|n| settled.contains(&n)) => Link::Settled,
+                    Some(node) if self.reaches(node, e.member.id) => Link::Fresh,
+                    _ => Link::Down,
+                },
                 // etcd's whole readiness rule, on absolute raft indexes: Match(learner) / Match(leader) >= 0.9.
-                if entry.match_index.floor() < self.index.floor() * 0.9 {
-                    return refuse(LEARNER_NOT_READY);
-                }
-                let version = self.node_of(leader).map_or(self.nodes[node].version, |n| self.nodes[n].version);
-                match version.may_promote(voters, started(None)) {
-                    true => Ok(()),
-                    false if at_leader => refuse(NOT_ENOUGH_STARTED),
-                    false => Err(Progress::Hidden),
-                }
+                caught_up: e.match_index.floor() >= self.index.floor() * 0.9,
             }
-            Change::Remove(id) => {
-                let me = self.nodes[node].id();
-                if self.entry(*id).is_some_and(|e| e.member.learner) {
-                    return Ok(());
-                }
-                let others = voters - usize::from(self.entry(*id).is_some());
-                if started(Some(*id)) < others / 2 + 1 {
-                    return refuse(NOT_ENOUGH_STARTED);
-                }
-                // A voter that is down is no part of the active quorum: it may go.
-                if me != Some(*id) && !self.reaches(node, *id) {
-                    return Ok(());
-                }
-                if self.connected_voters(node).saturating_sub(1) < 1 + (voters.saturating_sub(1)) / 2 {
-                    return refuse(UNHEALTHY);
-                }
-                Ok(())
-            }
+        };
+        Situation {
+            members: self.entries.iter().map(peer).collect(),
+            asked: node.and_then(|n| self.nodes[n].id()),
+            leader: self.leader.filter(|l| node.is_some_and(|n| self.reaches(n, *l))),
+            max_learners: self.settings.max_learners,
         }
     }
 
     /// The change is applied, or refused by what the log says.
     pub(super) fn commit(&mut self, proposal: &Proposal) -> Outcome {
         self.index += 1.0;
-        let outcome = match &proposal.change {
-            Change::Add(urls) => self.apply_add(urls),
-            Change::Promote(id) => self.apply_promote(*id),
-            Change::Remove(id) => self.apply_remove(*id),
-        };
+        let refused = judge::log(&self.situation(None), &proposal.change).map_err(words);
+        let outcome = refused.map(|()| self.apply(&proposal.change));
         if let Ok(id) = outcome {
             let kind = match proposal.change {
-                Change::Add(_) => MutationKind::Added,
+                Change::AddLearner(_) | Change::AddVoter(_) => MutationKind::Added,
                 Change::Promote(_) => MutationKind::Promoted,
                 Change::Remove(_) => MutationKind::Removed,
             };
@@ -174,41 +148,35 @@ impl State {
         outcome
     }
 
-    fn apply_add(&mut self, urls: &[String]) -> Outcome {
-        if self.entries.iter().any(|e| e.member.peer_urls.iter().any(|u| urls.contains(u))) {
-            return Err(PEER_URL_EXISTS);
+    /// Changes the list; the log has no objection.
+    fn apply(&mut self, change: &Change) -> MemberId {
+        match change {
+            Change::AddLearner(urls) | Change::AddVoter(urls) => {
+                let id = self.fresh_id();
+                let learner = matches!(change, Change::AddLearner(_));
+                let member = Member { id, name: String::new(), peer_urls: urls.clone(), client_urls: Vec::new(), learner };
+                self.entries.push(Entry { member, match_index: 0.0, voter_at: 0.0, steady: false });
+                id
+            }
+            Change::Promote(id) => {
+                let index = self.index.floor();
+                for entry in self.entries.iter_mut().filter(|e| e.member.id == *id) {
+                    entry.member.learner = false;
+                    entry.voter_at = index;
+                }
+                *id
+            }
+            Change::Remove(id) => {
+                self.entries.retain(|e| e.member.id != *id);
+                self.removed.push(*id);
+                self.alarms.retain(|a| a.member != *id);
+                if let Some(node) = self.node_of(*id).filter(|n| self.nodes[*n].up_since.is_some()) {
+                    let generation = self.nodes[node].generation;
+                    self.schedule(Duration::from_millis(10), Pending::Exit { node, generation });
+                }
+                *id
+            }
         }
-        if self.entries.iter().filter(|e| e.member.learner).count() >= self.settings.max_learners {
-            return Err(TOO_MANY_LEARNERS);
-        }
-        let id = self.fresh_id();
-        let peer_urls = urls.to_vec();
-        let member = Member { id, name: String::new(), peer_urls, client_urls: Vec::new(), learner: true };
-        self.entries.push(Entry { member, match_index: 0.0, voter_at: 0.0, steady: false });
-        Ok(id)
-    }
-
-    fn apply_promote(&mut self, id: MemberId) -> Outcome {
-        let index = self.index.floor();
-        let entry = self.entries.iter_mut().find(|e| e.member.id == id).ok_or(NOT_FOUND)?;
-        if !entry.member.learner {
-            return Err(NOT_LEARNER);
-        }
-        entry.member.learner = false;
-        entry.voter_at = index;
-        Ok(id)
-    }
-
-    fn apply_remove(&mut self, id: MemberId) -> Outcome {
-        let at = self.entries.iter().position(|e| e.member.id == id).ok_or(NOT_FOUND)?;
-        self.entries.remove(at);
-        self.removed.push(id);
-        self.alarms.retain(|a| a.member != id);
-        if let Some(node) = self.node_of(id).filter(|n| self.nodes[*n].up_since.is_some()) {
-            let generation = self.nodes[node].generation;
-            self.schedule(Duration::from_millis(10), Pending::Exit { node, generation });
-        }
-        Ok(id)
     }
 
     /// A quorum is back: what the same leader holds is committed, what another leader held is gone.
@@ -216,26 +184,6 @@ impl State {
         for (ticket, holder, proposal) in std::mem::take(&mut self.uncommitted) {
             let outcome = if self.leader == Some(holder) { self.commit(&proposal) } else { Err(TIMED_OUT_LEADER) };
             self.committed.insert(ticket, outcome);
-        }
-    }
-}
-
-/// As etcd's `types.NewURLs` sees it: a known scheme, host and port, and no path.
-fn valid_peer_url(url: &str) -> bool {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    let Some((host, port)) = rest.and_then(|r| r.rsplit_once(':')) else { return false };
-    !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn peer_urls_are_judged_as_etcd_does() {
-        assert!(valid_peer_url("https://10.0.0.4:2380") && valid_peer_url("http://[::1]:2380"));
-        for bad in ["10.0.0.4:2380", "https://10.0.0.4", "ftp://a:1", "https://a:2380/path", "https://:2380", ""] {
-            assert!(!valid_peer_url(bad), "{bad}");
         }
     }
 }

@@ -30,10 +30,10 @@ impl State {
     }
 
     /// Voters that have been connected to this node for `HealthInterval`, itself included (`numConnectedSince`).
-    pub(super) fn connected_voters(&self, node: usize) -> usize {
+    pub(super) fn connected_nodes(&self, node: usize) -> impl Iterator<Item = usize> {
         const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
-        let fresh = |since: Duration| self.now.saturating_sub(since) >= HEALTH_INTERVAL;
-        self.voter_nodes().flatten().filter(|v| *v == node || self.linked_since(node, *v).is_some_and(fresh)).count()
+        let fresh = move |since: Duration| self.now.saturating_sub(since) >= HEALTH_INTERVAL;
+        self.voter_nodes().flatten().filter(move |v| *v == node || self.linked_since(node, *v).is_some_and(fresh))
     }
 
     /// Whether this node reaches the member at all.

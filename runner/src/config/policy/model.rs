@@ -65,6 +65,10 @@ pub struct Spec {
     /// What to do about a learner in the member list that is not ours. `Wait` unless told otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale_learner: Option<StaleLearner>,
+    /// What to do about the joining learner where it has all the data and does not serve: etcd lets such a member wait for up to 7 s.
+    /// `Restart` unless told otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silent_learner: Option<SilentLearner>,
 }
 
 /// One plugin: a component, what it is told, what it may use, and how far its word goes.
@@ -227,6 +231,15 @@ pub enum StaleLearner {
     Wait,
     /// Refuse at once.
     Fail,
+}
+
+/// What to do about the joining learner where it has all the data and does not serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SilentLearner {
+    /// Restart it, once and before it has a vote, where the launcher can.
+    Restart,
+    /// Wait with it.
+    Wait,
 }
 
 /// A name: letters, digits, `-`, `_` and `.`, 80 at most.

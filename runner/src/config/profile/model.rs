@@ -4,7 +4,8 @@ use serde::Deserialize;
 
 use super::values::{AbsolutePath, FlagName, KeyPrefix, KubeName, PkiName, Program, UnitName};
 use crate::config::policy::{
-    ApiVersion, Gate, OnApprovalTimeout, Plugin, PluginName, Reason, Source, Span, StaleLearner, Timeouts,
+    ApiVersion, Gate, OnApprovalTimeout, Plugin, PluginName, Reason, SilentLearner, Source, Span, StaleLearner,
+    Timeouts,
 };
 
 /// A distribution's profile. Whatever it does not say is as built in.
@@ -43,6 +44,9 @@ pub struct Profile {
     /// What to do about a learner that is not ours, where nobody says otherwise.
     #[serde(default)]
     pub stale_learner: Option<StaleLearner>,
+    /// What to do about a learner that has all the data and does not serve, where nobody says otherwise.
+    #[serde(default)]
+    pub silent_learner: Option<SilentLearner>,
     /// What becomes of a learner that is not approved in time, where nobody says otherwise.
     #[serde(default)]
     pub on_approval_timeout: Option<OnApprovalTimeout>,

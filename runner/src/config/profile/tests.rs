@@ -129,7 +129,7 @@ fn mistakes_of_the_text() {
     "##);
     insta::assert_snapshot!(said("[path]\npki = \"/p\"\n"), @r##"
     profile.toml:3:2: path: there is no key `path` here
-    did you mean `paths`? there are apiVersion, name, version, root, paths, ports, launcher, pki, gate, timeouts, staleLearner, onApprovalTimeout, floors, names, plugins, adjustable, banned
+    did you mean `paths`? there are apiVersion, name, version, root, paths, ports, launcher, pki, gate, timeouts, staleLearner, silentLearner, onApprovalTimeout, floors, names, plugins, adjustable, banned
     "##);
     insta::assert_snapshot!(said("[ports]\npeer = \"2380\"\n"), @r##"profile.toml:4:8: ports.peer: a whole number from 0 to 65535 is expected here, not the text "2380""##);
     insta::assert_snapshot!(said("[ports]\npeer = 70000\n"), @r##"profile.toml:4:8: ports.peer: a whole number from 0 to 65535 is expected here, not `70000`"##);

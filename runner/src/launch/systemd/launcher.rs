@@ -126,6 +126,17 @@ impl Launcher for SystemdLauncher {
         systemctl::start(&self.unit()).await
     }
 
+    /// The unit stays as it is written.
+    async fn restart(&self, _: &MemberSpec) -> Result<bool, LaunchError> {
+        let _one_at_a_time = self.one_at_a_time.lock().await;
+        if self.paths()?.since().is_none() {
+            return Ok(false);
+        }
+        systemctl::stop(&self.unit()).await?;
+        systemctl::start(&self.unit()).await?;
+        Ok(true)
+    }
+
     async fn running(&self) -> Running {
         let runs = self.runs().await;
         let Ok(known) = systemctl::show(&self.unit()).await else {

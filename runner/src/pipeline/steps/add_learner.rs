@@ -7,9 +7,11 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::lock;
+use crate::cluster::oracle::Change;
 use crate::cluster::{Class, Member, MemberId, MemberList, Reason};
 use crate::event::EventKind;
 use crate::pipeline::adoption::Standing;
+use crate::pipeline::forecast;
 use crate::pipeline::journal::Record;
 use crate::pipeline::plan::StaleLearner;
 use crate::pipeline::run::{Patience, Run, SETTLE};
@@ -53,8 +55,14 @@ impl Reversible for AddLearner {
             }
             lock::ensure_held(run, self.name()).await?;
             let data_dir = run.parts.launcher.data_dir().await?;
-            run.record(Record::AddIntended { before: list, data_dir })?;
+            let was_there = |id| list.get(id).is_some();
+            let (before, data_dir) = (list.clone(), data_dir);
+            run.record(Record::AddIntended { before, data_dir })?;
             match add(run).await {
+                // Not believed, since what is ours is removed when something fails. The list tells.
+                Ok(id) if was_there(id) => {
+                    patience.wait(run, &format!("etcd answered that it added {id}, which was a member before")).await?;
+                }
                 Ok(id) => return added(run, id),
                 // Applied by an earlier try of ours, or somebody else's just now: the list tells.
                 Err(error) if error.reason == Reason::PeerUrlExists || error.reason == Reason::MemberExists => {
@@ -69,12 +77,8 @@ impl Reversible for AddLearner {
                     slot.wait(run, &format!("etcd: {error}")).await?;
                 }
                 Err(error) => {
-                    // etcd's HealthInterval. After the join before this one it is what there is to wait for.
-                    let doing = match error.reason {
-                        Reason::UnhealthyCluster => "etcd adds a member once all voters have been connected for 5 s",
-                        _ => "cannot add the member",
-                    };
-                    patience.wait_out(run, doing, &error).await?;
+                    let doing = doing(run, error.reason);
+                    patience.wait_out(run, &doing, &error).await?;
                 }
             }
         }
@@ -99,6 +103,12 @@ impl Reversible for AddLearner {
             match ours.and_then(|id| list.get(id)) {
                 Some(member) => {
                     let id = member.id;
+                    if !member.has_peer_urls(&run.plan.peer_urls) {
+                        return Err(by_hand(
+                            run,
+                            &format!("member {id} now has other peer URLs: it may be somebody else's"),
+                        ));
+                    }
                     removed = Some(id);
                     if run.journal.state().added != Some(id) {
                         // So that a second undo knows it by its id.
@@ -159,6 +169,7 @@ fn added(run: &mut Run, id: MemberId) -> Result<String, Failure> {
 }
 
 async fn add(run: &mut Run) -> crate::cluster::Result<MemberId> {
+    forecast::tell(run, &Change::AddLearner(run.plan.peer_urls.clone())).await?;
     let endpoint = run.leader().await?;
     let answer = run.parts.cluster.add_learner(&endpoint, &run.plan.peer_urls).await;
     if answer.as_ref().is_err_and(|e| e.ambiguous()) {
@@ -168,9 +179,20 @@ async fn add(run: &mut Run) -> crate::cluster::Result<MemberId> {
 }
 
 async fn remove(run: &mut Run, id: MemberId) -> crate::cluster::Result<()> {
+    forecast::tell(run, &Change::Remove(id)).await?;
     let endpoint = run.leader().await?;
     let answer = run.parts.cluster.remove(&endpoint, id).await;
     run.noted(answer)
+}
+
+/// What a refused add waits for. etcd counts the voters that have been connected for 5 s (`HealthInterval`): who is down is seen, who was
+/// connected too late is not, and is what there is to wait for right after another join.
+fn doing(run: &Run, refused: Reason) -> String {
+    match (&run.forecast, refused) {
+        (Some(forecast), Reason::UnhealthyCluster) if !forecast.accepted() => forecast.why.clone(),
+        (_, Reason::UnhealthyCluster) => "etcd adds a member once all voters have been connected for 5 s".to_owned(),
+        _ => "cannot add the member".to_owned(),
+    }
 }
 
 fn others_learner<'a>(run: &Run, list: &'a MemberList) -> Option<&'a Member> {

@@ -3,6 +3,7 @@
 use super::add_learner::removed_by_other;
 use super::{lock, sync};
 use crate::cluster::{MemberId, Reason};
+use crate::pipeline::forecast;
 use crate::pipeline::gate::Opinion;
 use crate::pipeline::journal::Record;
 use crate::pipeline::run::{Patience, Run};
@@ -25,6 +26,17 @@ pub(in crate::pipeline) async fn promote(run: &mut Run) -> Result<String, Failur
             Err(Refused::Gone) => return Err(removed_by_other(id)),
             Err(Refused::Unknown(error)) => {
                 patience.wait_out(run, "cannot read the member list", &error).await?;
+                continue;
+            }
+        }
+        match forecast::promotion(run, id).await {
+            Ok(None) => {}
+            Ok(Some(reason)) => {
+                patience.wait(run, &reason).await?;
+                continue;
+            }
+            Err(error) => {
+                patience.wait_out(run, "cannot read the cluster", &error).await?;
                 continue;
             }
         }

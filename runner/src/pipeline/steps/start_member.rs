@@ -89,7 +89,7 @@ fn ours<'a>(run: &Run, list: &'a MemberList) -> Result<&'a Member, Failure> {
 
 /// What the member starts with. Every member of the list must be named: one that has not started gets its id for a name, as
 /// kubeadm does it.
-fn spec(run: &Run, list: &MemberList, id: MemberId) -> MemberSpec {
+pub(super) fn spec(run: &Run, list: &MemberList, id: MemberId) -> MemberSpec {
     let entries = list.members.iter().flat_map(|m| {
         let name = match (m.id == id, m.name.is_empty()) {
             (true, _) => run.plan.name.clone(),

@@ -8,14 +8,14 @@ use tokio::time::Instant;
 
 use super::add_learner::removed_by_other;
 use super::approval::{self, Answered};
-use super::start_member::died;
+use super::start_member::{self, died};
 use crate::clock;
 use crate::cluster::{ClusterError, MemberId, MemberMetrics, MemberStatus};
 use crate::event::{EventKind, Progress};
 use crate::pipeline::gate::Opinion;
 use crate::pipeline::run::{Patience, Run};
 use crate::pipeline::step::{Reversible, StepName};
-use crate::pipeline::{Failure, Outcome, Running, Sample};
+use crate::pipeline::{Failure, Outcome, Running, Sample, SilentLearner};
 
 /// Only watches and asks, so there is nothing to undo.
 pub(in crate::pipeline) struct Sync;
@@ -28,6 +28,9 @@ const FAR_INTERVAL: Duration = Duration::from_millis(500);
 const BUDGET_BASE: Duration = Duration::from_secs(10 * 60);
 /// A learner that has caught up and does not answer is told of after so long, and again so often.
 const SILENCE: Duration = Duration::from_secs(1);
+/// A learner that has caught up and keeps its client port closed for so long is not about to open it: one whose name is not lost has
+/// served for some 100 ms by then (`tests/e2e/tests/silent_learner.rs`). A restart that was not needed costs as much again.
+const GRACE: Duration = Duration::from_millis(250);
 /// The slowest transfer that is still worth waiting for, in bytes a second.
 const SLOWEST_RATE: u64 = 1 << 20;
 
@@ -60,11 +63,12 @@ impl Reversible for Sync {
             run.window.push(seen.sample);
             match run.window.judge(&run.plan.gate) {
                 Opinion::Open => match ask(run, id, &mut watch).await? {
-                    Answered::Approved => return Ok(format!("{lag} entries behind")),
+                    Answered::Approved => return Ok(watch.summary(lag)),
                     Answered::Later(pause) => run.pause(pause.max(run.plan.gate.interval)).await?,
                 },
                 Opinion::Closed { reason } => {
                     watch.check_stall(run, &seen, &reason).await?;
+                    watch.wake(run, &seen, id).await;
                     watch.tell_silence(run, &seen);
                     let far =
                         lag > run.plan.gate.max_lag.saturating_mul(20) && watch.started.elapsed() > Duration::from_secs(2);
@@ -153,8 +157,14 @@ struct Watch {
     first: Option<(Instant, u64)>,
     signs: Signs,
     moved: Instant,
-    /// Since when it has had all data and not answered, or when that was told last.
+    /// When it was told last, or first seen, that it has all data and does not answer.
     silent: Option<Instant>,
+    /// Since when that is so.
+    closed: Option<Instant>,
+    /// Whether it was to be restarted: that is tried once.
+    woken: bool,
+    /// Whether it was restarted.
+    restarted: bool,
 }
 
 /// The signs of progress; a stall is that none of them changes.
@@ -179,6 +189,9 @@ impl Watch {
             signs: Signs::default(),
             moved: now,
             silent: None,
+            closed: None,
+            woken: false,
+            restarted: false,
         }
     }
 
@@ -192,6 +205,45 @@ impl Watch {
             let reason = "it has the data and does not serve clients yet; etcd takes up to 7 s for that".to_owned();
             run.emit(EventKind::Waiting { step: "sync", reason, left: None });
         }
+    }
+
+    /// Restarts a learner that has all the data and keeps its client port closed, so that it need not wait for the end of etcd's request
+    /// timeout. Tried once; whatever goes wrong with it, the wait goes on, and a member that does not run ends it.
+    async fn wake(&mut self, run: &mut Run, seen: &Seen, id: MemberId) {
+        let caught_up = seen.metrics.applied_index.is_some()
+            && seen.metrics.snapshot_in_flight != Some(true)
+            && seen.sample.lag() <= run.plan.gate.max_lag;
+        if seen.sample.reachable || !caught_up {
+            self.closed = None;
+            return;
+        }
+        let now = Instant::now();
+        let late = now - *self.closed.get_or_insert(now) >= GRACE;
+        if !late || self.woken || run.plan.silent_learner != SilentLearner::Restart {
+            return;
+        }
+        // The list as the quorum has it: nobody must have given it a vote meanwhile, since then it would be missed.
+        let Ok(list) = run.member_list().await else { return };
+        if !list.get(id).is_some_and(|member| member.learner && member.started()) {
+            return;
+        }
+        self.woken = true;
+        let spec = start_member::spec(run, &list, id);
+        let reason = match run.parts.launcher.restart(&spec).await {
+            Ok(true) => {
+                self.restarted = true;
+                "it has the data and does not serve clients; restarted, since etcd would wait for up to 7 s".to_owned()
+            }
+            Ok(false) => return,
+            Err(error) => format!("it has the data and does not serve clients, and cannot be restarted: {error}"),
+        };
+        (self.silent, self.moved) = (None, Instant::now());
+        run.emit(EventKind::Waiting { step: "sync", reason, left: None });
+    }
+
+    fn summary(&self, lag: u64) -> String {
+        let restarted = if self.restarted { ", restarted once to cut etcd's wait" } else { "" };
+        format!("{lag} entries behind{restarted}")
     }
 
     fn tell(&mut self, run: &mut Run, seen: &Seen) {

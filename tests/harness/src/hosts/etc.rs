@@ -23,8 +23,8 @@ impl Host {
     ///
     /// Once for a host. Panics where the kernel has no overlay file system.
     pub fn own_etc(&mut self, scratch: &Scratch, name: &str) -> PathBuf {
-        assert!(!self.own_etc, "{} has an /etc of its own", self.name);
-        self.own_etc = true;
+        assert!(!self.own_mounts, "{} has mounts of its own", self.name);
+        self.own_mounts = true;
         let folder = scratch.join(&self.name).join("etc");
         let mut lay = Command::new("sh");
         lay.args(["-c", LAY, "sh"]).arg(&folder).arg(name);

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::sched::{CloneFlags, setns};
@@ -16,8 +17,10 @@ use holder::Holder;
 pub use again::in_a_network_of_its_own;
 
 mod again;
+mod disk;
 mod etc;
 mod holder;
+mod link;
 
 /// Which addresses the hosts have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +53,8 @@ pub struct Host {
     pub addresses: Vec<IpAddr>,
     /// The bridge's end of its cable.
     port: String,
-    /// Whether its commands see an `/etc` of its own.
-    own_etc: bool,
+    /// Whether its commands see mounts of its own.
+    own_mounts: bool,
     holder: Holder,
 }
 
@@ -84,7 +87,8 @@ impl Network {
         let port = format!("port{}", self.hosts);
         ip(&format!("link add name {port} type veth peer name eth0 netns {}", holder.id()));
         ip(&format!("link set {port} master bridge up"));
-        let host = Host { name: name.to_owned(), addresses: self.addresses(10 + self.hosts), port, own_etc: false, holder };
+        let host =
+            Host { name: name.to_owned(), addresses: self.addresses(10 + self.hosts), port, own_mounts: false, holder };
         host.inside(|| {
             ip("link set lo up");
             host.addresses.iter().for_each(|address| give(address, "eth0", ip));
@@ -123,9 +127,9 @@ impl Host {
     pub fn command(&self, command: &Command) -> Command {
         let mut inside = Command::new("nsenter");
         inside.arg(format!("--net=/proc/{}/ns/net", self.holder.id()));
-        if self.own_etc {
+        if self.own_mounts {
             // Into the root folder of these mounts: a folder that was given for it would be left.
-            assert_eq!(command.get_current_dir(), None, "a host with an /etc of its own runs commands in its root folder");
+            assert_eq!(command.get_current_dir(), None, "a host with mounts of its own runs commands in its root folder");
             inside.arg(format!("--mount=/proc/{}/ns/mnt", self.holder.id()));
         }
         inside.arg("--").arg(command.get_program()).args(command.get_args());
@@ -150,6 +154,12 @@ impl Host {
         result
     }
 
+    /// Where the test finds what the host has at this absolute path: the same place, except on mounts of its own.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.holder.id()));
+        root.join(path.strip_prefix("/").expect("an absolute path"))
+    }
+
     /// Cuts it off from all others: what is sent is lost and nobody is told, as with a switch that went dark.
     pub fn partition(&self) {
         ip(&format!("link set {} nomaster", self.port));
@@ -170,8 +180,13 @@ fn give(address: &IpAddr, interface: &str, ip: fn(&str)) {
 }
 
 fn ip(arguments: &str) {
-    let done = Command::new("ip").args(arguments.split(' ')).output();
-    let done = done.unwrap_or_else(|e| panic!("`ip` does not run ({e}): install iproute2"));
+    network_tool("ip", arguments);
+}
+
+/// Runs one of iproute2's programs in the calling thread's network.
+fn network_tool(tool: &str, arguments: &str) {
+    let done = Command::new(tool).args(arguments.split(' ')).output();
+    let done = done.unwrap_or_else(|e| panic!("`{tool}` does not run ({e}): install iproute2"));
     let words = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "ip {arguments}: {words}");
+    assert!(done.status.success(), "{tool} {arguments}: {words}");
 }

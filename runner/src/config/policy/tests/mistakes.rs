@@ -50,7 +50,7 @@ fn unknown_keys_and_the_nearest() {
     ");
     says!(spec("  plugin: []\n"), @r"
     policy.yaml:6:3: spec.plugin: there is no key `plugin` here
-    hint: did you mean `plugins`? there are plugins, gate, timeouts, onApprovalTimeout, staleLearner
+    hint: did you mean `plugins`? there are plugins, gate, timeouts, onApprovalTimeout, staleLearner, silentLearner
     ");
     says!(spec("  timeouts: {learner: 5m}\n"), @r"
     policy.yaml:6:14: spec.timeouts.learner: there is no key `learner` here

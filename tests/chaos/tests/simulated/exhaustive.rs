@@ -6,7 +6,7 @@ use runner::cluster::Reason;
 use runner::cluster::simulated::{Fault, Faults, Incident, Moment, Op, When};
 use runner::pipeline::{Operation, Outcome};
 
-use super::world::{VERSIONS, World, virtually};
+use runner_chaos::simulated::world::{VERSIONS, World, virtually};
 
 /// How many calls a run makes when nothing goes wrong.
 fn calls(version: &str, voters: usize) -> u64 {

@@ -6,25 +6,26 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use runner::cluster::simulated::{Builder, By, Faults, Incident, Moment, MutationKind, Simulation};
-use runner::cluster::{MemberId, View};
+use runner::cluster::{Cluster, MemberId, View};
 use runner::event::{Event, EventKind, EventSink};
 use runner::kubernetes::lease::memory::MemoryLease;
 use runner::kubernetes::{Locks, Names, Notices};
 use runner::pipeline::{
     Answer, Conclusion, DataDir, FailurePolicy, Fault, Finding, Gate, Interrupt, JoinLock, JoinPlan, Journal, Newcomer,
-    OnApprovalTimeout, Operation, Outcome, Parts, Platform, Policy, PolicyError, Sample, StaleLearner, Timeouts, Verdict,
-    Waiver, check_for_worker, execute,
+    OnApprovalTimeout, Operation, Outcome, Parts, Platform, Policy, PolicyError, Sample, SilentLearner, StaleLearner,
+    Timeouts, Verdict, Waiver, check_for_worker, execute,
 };
 
 /// The etcd versions that are simulated.
-pub(crate) const VERSIONS: [&str; 4] = ["3.4.23", "3.5.35", "3.6.16", "3.7.3"];
+pub const VERSIONS: [&str; 4] = ["3.4.23", "3.5.35", "3.6.16", "3.7.3"];
 
 /// The joining machine's name.
-pub(crate) const NODE: &str = "newcomer";
+pub const NODE: &str = "newcomer";
 
 /// A simulated cluster, and the journal and events of a run on one machine.
-pub(crate) struct World {
-    pub(crate) simulation: Simulation,
+pub struct World {
+    /// The cluster.
+    pub simulation: Simulation,
     journal: Arc<Mutex<Vec<u8>>>,
     events: Arc<Events>,
     verdicts: Arc<Verdicts>,
@@ -32,28 +33,36 @@ pub(crate) struct World {
     plan: JoinPlan,
     lease: Option<Arc<MemoryLease>>,
     platform: Option<Arc<dyn Platform>>,
+    over: Option<Over>,
 }
+
+/// Puts a cluster over another one.
+pub type Over = Box<dyn Fn(Arc<dyn Cluster>) -> Arc<dyn Cluster>>;
 
 /// Everything that was told.
 #[derive(Default)]
-pub(crate) struct Events(Mutex<Vec<Event>>);
+pub struct Events(Mutex<Vec<Event>>);
 
 /// Plugins that say what the test wants: the verdicts in turn, then approval.
 #[derive(Default)]
-pub(crate) struct Verdicts {
-    pub(crate) findings: Mutex<Vec<Finding>>,
-    pub(crate) promotion: Mutex<Vec<Verdict>>,
-    pub(crate) waivers: Mutex<Vec<Waiver>>,
+pub struct Verdicts {
+    /// The findings of every health check.
+    pub findings: Mutex<Vec<Finding>>,
+    /// The verdicts on the promotion, in turn; then approval.
+    pub promotion: Mutex<Vec<Verdict>>,
+    /// The policy's waivers.
+    pub waivers: Mutex<Vec<Waiver>>,
     /// Fails instead of answering.
-    pub(crate) fault: Mutex<Option<Fault>>,
+    pub fault: Mutex<Option<Fault>>,
     /// How long every answer takes.
-    pub(crate) takes: Mutex<Duration>,
+    pub takes: Mutex<Duration>,
     /// How many questions were put to the promotion criterion.
-    pub(crate) asked: AtomicUsize,
+    pub asked: AtomicUsize,
 }
 
 impl World {
-    pub(crate) fn new(builder: Builder) -> Self {
+    /// A world with this cluster in it, and a newcomer with the default plan.
+    pub fn new(builder: Builder) -> Self {
         let simulation = builder.build();
         let plan = JoinPlan {
             run: "run-1".to_owned(),
@@ -64,6 +73,7 @@ impl World {
             gate: Gate::default(),
             timeouts: Timeouts::default(),
             stale_learner: StaleLearner::Wait,
+            silent_learner: SilentLearner::Restart,
             on_approval_timeout: OnApprovalTimeout::Undo,
         };
         Self {
@@ -75,46 +85,63 @@ impl World {
             plan,
             lease: None,
             platform: None,
+            over: None,
         }
     }
 
     /// A cluster of this version and size, with these faults.
-    pub(crate) fn of(version: &str, voters: usize, faults: Faults) -> Self {
+    pub fn of(version: &str, voters: usize, faults: Faults) -> Self {
         Self::new(Simulation::builder().version(version).voters(voters).write_rate(200).faults(faults).seed(7))
     }
 
-    pub(crate) fn plan_mut(&mut self) -> &mut JoinPlan {
+    /// What the run is to do, to be changed before it.
+    pub fn plan_mut(&mut self) -> &mut JoinPlan {
         &mut self.plan
     }
 
-    pub(crate) fn verdicts(&self) -> &Verdicts {
+    /// What the plugins say.
+    pub fn verdicts(&self) -> &Verdicts {
         &self.verdicts
     }
 
     /// Plugins in monitor mode, beside the others.
-    pub(crate) fn monitors(&mut self) -> &Verdicts {
+    pub fn monitors(&mut self) -> &Verdicts {
         self.monitors.get_or_insert_default()
     }
 
     /// Kubernetes is there: from now on there is a Lease beside etcd's lock.
-    pub(crate) fn with_lease(&mut self) -> Arc<MemoryLease> {
+    pub fn with_lease(&mut self) -> Arc<MemoryLease> {
         self.lease.get_or_insert_default().clone()
     }
 
-    pub(crate) fn with_platform(&mut self, platform: Arc<dyn Platform>) {
+    /// Kubernetes' side of the run.
+    pub fn with_platform(&mut self, platform: Arc<dyn Platform>) {
         self.platform = Some(platform);
     }
 
-    pub(crate) fn events(&self) -> Vec<Event> {
+    /// From now on the runner reaches the cluster through this.
+    pub fn over(&mut self, over: Over) {
+        self.over = Some(over);
+    }
+
+    /// The cluster as the runner reaches it.
+    pub fn cluster(&self) -> Arc<dyn Cluster> {
+        let cluster: Arc<dyn Cluster> = self.simulation.cluster();
+        self.over.as_ref().map_or_else(|| cluster.clone(), |over| over(cluster.clone()))
+    }
+
+    /// What was told so far, without the progress of the sync.
+    pub fn events(&self) -> Vec<Event> {
         self.events.0.lock().unwrap().clone()
     }
 
     /// Runs the operation to its end.
-    pub(crate) async fn run(&self, operation: Operation) -> Conclusion {
+    pub async fn run(&self, operation: Operation) -> Conclusion {
         self.interruptible(operation, Interrupt::default()).await
     }
 
-    pub(crate) async fn interruptible(&self, operation: Operation, interrupt: Interrupt) -> Conclusion {
+    /// Runs the operation to its end, which an interrupt may bring nearer.
+    pub async fn interruptible(&self, operation: Operation, interrupt: Interrupt) -> Conclusion {
         let journal = Journal::in_memory(&self.journal).unwrap();
         let (lock, locks) = self.lock(operation != Operation::Join);
         let parts = self.parts(lock);
@@ -127,14 +154,14 @@ impl World {
     }
 
     /// Judges the cluster for a worker that wants to join.
-    pub(crate) async fn check_for_worker(&self) -> Conclusion {
+    pub async fn check_for_worker(&self) -> Conclusion {
         let parts = self.parts(self.lock(false).0);
         check_for_worker(self.plan.clone(), parts, Interrupt::default()).await
     }
 
     fn parts(&self, lock: Arc<dyn JoinLock>) -> Parts {
         Parts {
-            cluster: self.simulation.cluster(),
+            cluster: self.cluster(),
             launcher: self.simulation.launcher(NODE),
             lock,
             policy: self.verdicts.clone(),
@@ -154,24 +181,24 @@ impl World {
     }
 
     /// Runs the operation, and kills the runner in its k-th call; none where it died.
-    pub(crate) async fn run_until_crash(&self, operation: Operation, k: u64, moment: Moment) -> Option<Conclusion> {
+    pub async fn run_until_crash(&self, operation: Operation, k: u64, moment: Moment) -> Option<Conclusion> {
         self.simulation.run_until_crash(k, moment, self.run(operation)).await
     }
 
     /// Whether a run is in the journal that has not come to its end.
-    pub(crate) fn unfinished(&self) -> bool {
+    pub fn unfinished(&self) -> bool {
         Journal::in_memory(&self.journal).unwrap().state().unfinished()
     }
 
     /// Forgets that the run came to its end: as if the runner had died just before it wrote that.
-    pub(crate) fn forget_the_end(&self) {
+    pub fn forget_the_end(&self) {
         let mut lines = self.journal.lock().unwrap();
         let end = lines[..lines.len() - 1].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
         lines.truncate(end);
     }
 
     /// The journal's last word, for messages.
-    pub(crate) fn story(&self) -> String {
+    pub fn story(&self) -> String {
         let journal = String::from_utf8_lossy(&self.journal.lock().unwrap()).into_owned();
         let calls: Vec<String> = self
             .simulation
@@ -184,7 +211,7 @@ impl World {
     }
 
     /// Everything works again: the moment at which a person (or systemd) would run `resume`.
-    pub(crate) fn heal(&self) {
+    pub fn heal(&self) {
         for incident in [Incident::Accept, Incident::Show, Incident::Heal, Incident::CatchUpRate(50_000), Incident::Disarm] {
             self.simulation.incident(incident);
         }
@@ -193,21 +220,41 @@ impl World {
         }
     }
 
-    /// Judges what is left: promoted, or as it was; never between. Returns whether it is promoted.
-    pub(crate) fn judge(&self) -> Result<bool, String> {
+    /// A person mends what was broken, and runs `resume` until there is nothing to resume.
+    pub async fn mend(&self) {
+        for _ in 0..3 {
+            self.heal();
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            if !self.unfinished() {
+                break;
+            }
+            self.run(Operation::Resume).await;
+        }
+    }
+
+    /// Nothing of others was touched, whatever became of the run: no member that was there before is gone, nothing was removed that the
+    /// run had not added, and there were never two learners of its own.
+    pub fn others_are_whole(&self) -> Result<(), String> {
         let (now, before) = (self.simulation.members(), self.simulation.baseline());
-        let rivals: Vec<MemberId> = now
-            .members
-            .iter()
-            .map(|m| m.id)
-            .filter(|id| before.get(*id).is_none() && !self.simulation.added().contains(id))
-            .collect();
         if let Some(lost) = before.members.iter().find(|m| now.get(m.id).is_none()) {
             return Err(format!("a member that was there before is gone: {lost:?}"));
         }
         if let Some(id) = self.simulation.removed().iter().find(|id| !self.simulation.added().contains(id)) {
             return Err(format!("removed {id}, which it had not added"));
         }
+        self.never_two_learners()
+    }
+
+    /// Judges what is left: promoted, or as it was; never between. Returns whether it is promoted.
+    pub fn judge(&self) -> Result<bool, String> {
+        let (now, before) = (self.simulation.members(), self.simulation.baseline());
+        self.others_are_whole()?;
+        let rivals: Vec<MemberId> = now
+            .members
+            .iter()
+            .map(|m| m.id)
+            .filter(|id| before.get(*id).is_none() && !self.simulation.added().contains(id))
+            .collect();
         let ours: Vec<_> = now.members.iter().filter(|m| before.get(m.id).is_none() && !rivals.contains(&m.id)).collect();
         match ours.as_slice() {
             [] => {}
@@ -230,6 +277,22 @@ impl World {
         }
     }
 
+    /// At no moment more than one learner that the runner added.
+    fn never_two_learners(&self) -> Result<(), String> {
+        let mut learners: Vec<MemberId> = Vec::new();
+        for change in self.simulation.mutations() {
+            match change.kind {
+                MutationKind::Added if change.by == By::Runner => learners.push(change.id),
+                MutationKind::Added => {}
+                MutationKind::Promoted | MutationKind::Removed => learners.retain(|id| *id != change.id),
+            }
+            if learners.len() > 1 {
+                return Err(format!("two learners of ours at once: {learners:?}"));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether somebody else removed our member after it had become a voter: then its data is theirs to look at.
     fn taken_away(&self) -> bool {
         let changes = self.simulation.mutations();
@@ -239,13 +302,13 @@ impl World {
 
     /// The same, with a panic that tells everything.
     #[track_caller]
-    pub(crate) fn must_be_whole(&self, context: &str) -> bool {
+    pub fn must_be_whole(&self, context: &str) -> bool {
         self.judge().unwrap_or_else(|what| panic!("{context}: {what}\n{}", self.story()))
     }
 
     /// The conclusion must say what is the case.
     #[track_caller]
-    pub(crate) fn must_tell_the_truth(&self, conclusion: &Conclusion, context: &str) {
+    pub fn must_tell_the_truth(&self, conclusion: &Conclusion, context: &str) {
         let promoted = self.must_be_whole(context);
         let said = conclusion.outcome == Outcome::Joined;
         assert_eq!(said, promoted, "{context}: said {conclusion:?}\n{}", self.story());
@@ -304,7 +367,7 @@ impl Verdicts {
 }
 
 /// Runs a test in virtual time.
-pub(crate) fn virtually<T>(test: impl Future<Output = T>) -> T {
+pub fn virtually<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         // No simulated run may take longer than a day: that would be a hang.

@@ -3,6 +3,7 @@
 mod exhaustive;
 mod joins;
 mod kubernetes;
+mod pairs;
 mod policies;
 mod random;
-mod world;
+mod silent;

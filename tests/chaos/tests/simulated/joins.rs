@@ -7,7 +7,7 @@ use runner::cluster::{AlarmKind, Reason};
 use runner::event::EventKind;
 use runner::pipeline::{DataDir, Finding, Interrupt, Operation, Outcome, Severity, StaleLearner, Verdict};
 
-use super::world::{NODE, VERSIONS, World, virtually};
+use runner_chaos::simulated::world::{NODE, VERSIONS, World, virtually};
 
 #[test]
 fn a_join_ends_promoted_on_every_version_and_size() {
@@ -21,6 +21,48 @@ fn a_join_ends_promoted_on_every_version_and_size() {
             assert_eq!(world.simulation.quorum_lost(), Duration::ZERO);
         }
     }
+}
+
+#[test]
+fn nobody_is_promoted_into_a_cluster_that_would_stop_without_him() {
+    for version in VERSIONS {
+        // A voter is lost while the newcomer catches up. etcd would promote: it counts who has started, not who lives.
+        let lost = Incident::Crash("node-2".to_owned());
+        let back = Incident::Restart("node-2".to_owned());
+        let crashed = || Faults::none().when(When::Call(Op::DataSize, 3), lost.clone());
+        let world = World::of(version, 3, crashed().when(When::After(Duration::from_secs(20)), back));
+        let conclusion = virtually(world.run(Operation::Join));
+        assert_eq!(conclusion.outcome, Outcome::Joined, "{version}: {conclusion:?}");
+        let promoted = world.simulation.mutations().iter().find(|m| m.kind == MutationKind::Promoted).map(|m| m.at);
+        assert!(promoted.is_some_and(|at| at >= Duration::from_secs(20)), "{version}: {promoted:?}\n{}", world.story());
+        let waited = world.events().iter().any(|event| {
+            matches!(&event.kind, EventKind::Waiting { reason, .. } if reason.contains("would stop if it failed; silent: node-2"))
+        });
+        assert!(waited, "{version}: {:?}", world.events());
+
+        let world = World::of(version, 3, crashed());
+        let conclusion = virtually(world.run(Operation::Join));
+        assert_eq!(conclusion.outcome, Outcome::TimedOut, "{version}: {conclusion:?}");
+        assert!(!world.must_be_whole(version));
+    }
+}
+
+#[test]
+fn every_change_is_foretold() {
+    let world = World::of("3.5.16", 3, Faults::none());
+    assert_eq!(virtually(world.run(Operation::Join)).outcome, Outcome::Joined);
+    let told = world.events().into_iter().filter_map(|event| match event.kind {
+        EventKind::Forecast(forecast) => Some(forecast),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    assert!(told.iter().all(|forecast| forecast.accepted()), "{told:?}");
+    let changes: Vec<_> = told.iter().map(|forecast| forecast.change.split(' ').next().unwrap_or_default()).collect();
+    assert_eq!(changes, ["add", "promote"]);
+    assert_eq!(
+        (told[0].tolerance.now, told[0].tolerance.after, told[0].tolerance.newcomer_dead),
+        (Some(1), Some(1), Some(0))
+    );
 }
 
 #[test]

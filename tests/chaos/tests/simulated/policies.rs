@@ -7,7 +7,7 @@ use runner::cluster::simulated::Faults;
 use runner::event::EventKind;
 use runner::pipeline::{Fault, FaultKind, Finding, OnApprovalTimeout, Operation, Outcome, Severity, Verdict, Waiver};
 
-use super::world::{World, virtually};
+use runner_chaos::simulated::world::{World, virtually};
 
 fn error(code: &str) -> Finding {
     let message = format!("{code} is the case");

@@ -13,7 +13,7 @@ use runner::kubernetes::{Locks, Names, Notices};
 use runner::pipeline::{Finding, JoinLock, Newcomer, Operation, Outcome, Platform, Severity};
 use runner::report::Buffer;
 
-use super::world::{World, virtually};
+use runner_chaos::simulated::world::{World, virtually};
 
 const VERSION: &str = "3.6.16";
 
