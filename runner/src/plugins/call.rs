@@ -1,8 +1,9 @@
 //! One guarded call: a fresh store and instance, every limit on, and an account of what it used.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 use wasmtime::component::{Instance, InstancePre};
@@ -110,7 +111,10 @@ impl Callee {
             work(Guest { store: &mut store, instance: &instance, limits }).await
         };
         // On a timeout the guest's stack is dropped where it is, in a host call or between two of its instructions.
-        let ended = timeout(limits.wall, Metered::new(guest, cpu.clone())).await;
+        // A fault of runner's own that a guest can reach costs that call, not the program: nothing of the store is used afterwards but
+        // what it has counted.
+        let guarded = AssertUnwindSafe(Metered::new(guest, cpu.clone())).catch_unwind();
+        let ended = timeout(limits.wall, guarded).await;
         drop(ticking);
 
         let (written, wasi_clock) = outputs.map_or((0, Vec::new()), |outputs| outputs.finish());
@@ -118,9 +122,10 @@ impl Callee {
         let asked = std::mem::take(&mut store.data_mut().asked);
         let ctx = store.data();
         let result = match ended {
-            Ok(Ok(Ok(value))) => Ok(value),
-            Ok(Ok(Err(text))) => Err((FaultKind::Error, text)),
-            Ok(Err(error)) => Err(fault::classify(&error, ctx, limits)),
+            Ok(Ok(Ok(Ok(value)))) => Ok(value),
+            Ok(Ok(Ok(Err(text)))) => Err((FaultKind::Error, text)),
+            Ok(Ok(Err(error))) => Err(fault::classify(&error, ctx, limits)),
+            Ok(Err(_)) => Err((FaultKind::Trap, "reached a fault of runner's own (a bug: please report it)".to_owned())),
             Err(_) => Err((FaultKind::Timeout, format!("did not answer within {:?}", limits.wall))),
         };
         let usage = Usage {

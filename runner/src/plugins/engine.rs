@@ -36,6 +36,8 @@ impl Engine {
     pub(super) fn new() -> wasmtime::Result<Self> {
         let mut config = Config::new();
         config.wasm_component_model(true).epoch_interruption(true);
+        // The component model's own interface knows 32-bit memories only, and no toolchain for it makes others.
+        config.wasm_memory64(false);
         // Stripped guests have no names to show; a trap's kind and the plugin's last log lines tell more.
         config.wasm_backtrace_max_frames(None);
         let wasmtime = wasmtime::Engine::new(&config)?;

@@ -18,7 +18,7 @@ pub(super) fn classify(error: &wasmtime::Error, ctx: &Ctx, limits: &Limits) -> (
     if let Some(hit) = error.chain().find_map(|e| e.downcast_ref::<Hit>()) {
         let kind = match hit {
             Hit::Cpu => FaultKind::Cpu,
-            Hit::Bytes | Hit::Findings => FaultKind::Bytes,
+            Hit::Bytes | Hit::Findings | Hit::Questions => FaultKind::Bytes,
         };
         return (kind, limits.sentence(*hit));
     }

@@ -41,6 +41,8 @@ pub(super) enum Hit {
     Bytes,
     #[error("too many findings were returned")]
     Findings,
+    #[error("too many questions were asked")]
+    Questions,
 }
 
 /// Calls and bytes across the boundary of one call.
@@ -53,13 +55,17 @@ pub(super) struct Meter {
     pub(super) bytes_in: u64,
     /// Bytes taken from the guest.
     pub(super) bytes_out: u64,
+    /// Questions to the world outside, each of which is kept for the record.
+    questions: usize,
 }
 
-/// Memory of one call.
+/// Memory of one call: its linear memories, and its tables, whose entries are the host's.
 #[derive(Debug)]
 pub(super) struct Memory {
     limit: u64,
     now: u64,
+    /// What it had before the growth that was granted last: wasmtime asks before it tries, and tells where that failed.
+    before: u64,
     /// The most that it had.
     pub(super) peak: u64,
     /// What it wanted in all when it was refused.
@@ -68,6 +74,13 @@ pub(super) struct Memory {
 
 /// Entries that one table of functions may have: ten times what a large guest has, and a MiB of ours.
 const TABLE_ELEMENTS: usize = 1 << 17;
+
+/// What an entry of a table is counted for: no entry of wasmtime's takes more (`vm/table.rs`).
+const TABLE_ELEMENT_BYTES: u64 = 16;
+
+/// Questions that one call may ask the world outside: a hundred for each of a hundred members. Each is kept for the record with what
+/// was answered, some 300 bytes where it says nothing, and the bytes across the boundary do not count that.
+const MOST_QUESTIONS: usize = 10_000;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -91,58 +104,87 @@ impl Limits {
             Hit::Cpu => format!("used more than its {:?} of processor time", self.cpu),
             Hit::Bytes => format!("moved more than its {} to and from the host", text::bytes(self.bytes)),
             Hit::Findings => format!("returned more than {} findings", self.findings),
+            Hit::Questions => format!("asked more than {MOST_QUESTIONS} questions"),
         }
     }
 }
 
 impl Meter {
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { limit: limits.bytes, host_calls: 0, bytes_in: 0, bytes_out: 0 }
+        Self { limit: limits.bytes, host_calls: 0, bytes_in: 0, bytes_out: 0, questions: 0 }
     }
 
     /// How many bytes may still cross the boundary.
     pub(super) fn left(&self) -> usize {
-        usize::try_from(self.limit.saturating_sub(self.bytes_in + self.bytes_out)).unwrap_or(usize::MAX)
+        usize::try_from(self.limit.saturating_sub(self.bytes_in.saturating_add(self.bytes_out))).unwrap_or(usize::MAX)
     }
 
     /// Counts bytes that are handed to the guest.
     pub(super) fn give(&mut self, bytes: usize) -> Result<(), Hit> {
-        self.bytes_in += bytes as u64;
+        self.bytes_in = self.bytes_in.saturating_add(bytes as u64);
         self.check()
     }
 
     /// Counts bytes that came from the guest.
     pub(super) fn take(&mut self, bytes: usize) -> Result<(), Hit> {
-        self.bytes_out += bytes as u64;
+        self.bytes_out = self.bytes_out.saturating_add(bytes as u64);
         self.check()
     }
 
+    /// Counts a question, whatever it weighs and whether or not it may be asked.
+    pub(super) fn question(&mut self) -> Result<(), Hit> {
+        self.questions += 1;
+        if self.questions > MOST_QUESTIONS { Err(Hit::Questions) } else { Ok(()) }
+    }
+
     fn check(&self) -> Result<(), Hit> {
-        if self.bytes_in + self.bytes_out > self.limit { Err(Hit::Bytes) } else { Ok(()) }
+        if self.bytes_in.saturating_add(self.bytes_out) > self.limit { Err(Hit::Bytes) } else { Ok(()) }
     }
 }
 
 impl Memory {
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { limit: limits.memory, now: 0, peak: 0, refused: None }
+        Self { limit: limits.memory, now: 0, before: 0, peak: 0, refused: None }
+    }
+
+    /// Takes something in place of what it was. What a guest asks for may be any number: nothing here may overflow.
+    fn grow(&mut self, current: u64, desired: u64) -> bool {
+        let wanted = self.now.saturating_sub(current).saturating_add(desired);
+        self.before = self.now;
+        if wanted > self.limit {
+            self.refused = Some(wanted);
+            return false;
+        }
+        self.now = wanted;
+        self.peak = self.peak.max(wanted);
+        true
+    }
+
+    /// What was granted last was not to be had.
+    fn give_back(&mut self) {
+        self.now = self.before;
     }
 }
 
 impl ResourceLimiter for Memory {
     // Refusing with `false` is what WebAssembly foresees: a guest with a garbage collector may still help itself.
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let wanted = self.now - (current as u64).min(self.now) + desired as u64;
-        if wanted > self.limit {
-            self.refused = Some(wanted);
-            return Ok(false);
-        }
-        self.now = wanted;
-        self.peak = self.peak.max(wanted);
-        Ok(true)
+        Ok(self.grow(current as u64, desired as u64))
     }
 
-    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS)
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.give_back();
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let bytes = |entries: usize| (entries as u64).saturating_mul(TABLE_ELEMENT_BYTES);
+        Ok(desired <= TABLE_ELEMENTS && self.grow(bytes(current), bytes(desired)))
+    }
+
+    fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.give_back();
+        Ok(())
     }
 
     // Components made by today's tools have at most a handful of each.
@@ -171,6 +213,47 @@ mod tests {
         assert!(memory.memory_growing(100, 200, None).unwrap());
         assert!(!memory.memory_growing(100, 101, None).unwrap());
         assert_eq!((memory.peak, memory.refused), (300, Some(301)));
+    }
+
+    #[test]
+    fn no_number_that_a_guest_can_ask_for_gets_around_the_limit() {
+        let limit = 128 << 20;
+        let mut memory = Memory::new(&Limits { memory: limit, ..Limits::default() });
+        assert!(memory.memory_growing(0, 64 << 10, None).unwrap());
+        assert!(memory.memory_growing(0, 100 << 20, None).unwrap());
+        let had = memory.now;
+        // wasmtime clamps what a 64-bit memory asks for to the last whole page.
+        for desired in [usize::MAX - 65_535, usize::MAX, (limit + 1) as usize] {
+            assert!(!memory.memory_growing(100 << 20, desired, None).unwrap(), "{desired}");
+            assert_eq!(memory.now, had, "{desired}");
+        }
+        assert!(!memory.memory_growing(0, 100 << 20, None).unwrap(), "the second large one does not fit");
+    }
+
+    #[test]
+    fn what_was_not_to_be_had_is_given_back() {
+        let mut memory = Memory::new(&Limits { memory: 300, ..Limits::default() });
+        assert!(memory.memory_growing(0, 200, None).unwrap());
+        assert!(memory.memory_growing(200, 250, None).unwrap());
+        memory.memory_grow_failed(wasmtime::Error::msg("no memory")).unwrap();
+        assert!(memory.memory_growing(0, 100, None).unwrap());
+        assert!(!memory.memory_growing(0, 1, None).unwrap());
+    }
+
+    #[test]
+    fn tables_are_counted_too() {
+        let mut memory = Memory::new(&Limits { memory: 1 << 20, ..Limits::default() });
+        assert!(!memory.table_growing(0, TABLE_ELEMENTS, None).unwrap());
+        assert!(memory.table_growing(0, 1 << 15, None).unwrap());
+        assert!(memory.memory_growing(0, 512 << 10, None).unwrap());
+        assert!(!memory.table_growing(0, 1, None).unwrap());
+    }
+
+    #[test]
+    fn questions_are_counted_whatever_they_weigh() {
+        let mut meter = Meter::new(&Limits::default());
+        assert!((0..MOST_QUESTIONS).all(|_| meter.question().is_ok()));
+        assert_eq!(meter.question(), Err(Hit::Questions));
     }
 
     #[test]

@@ -86,6 +86,7 @@ impl Ctx {
     /// question weighs.
     pub(super) async fn ask(&mut self, ask: Ask, taken: usize) -> wasmtime::Result<Result<Reply, Refused>> {
         self.host_call()?;
+        self.meter.question()?;
         self.meter.take(taken)?;
         // Written down before it is answered: a call that ends in between has asked all the same.
         self.asked.push(Exchange::unanswered(&ask));

@@ -113,6 +113,29 @@ async fn memory_is_limited_and_its_peak_told() {
 }
 
 #[tokio::test]
+async fn a_memory_of_64_bits_is_refused_when_it_is_loaded() {
+    let (files, seen) = (Files::new(), Arc::new(Seen::default()));
+    let module = "(memory $large i64 1)";
+    let config = files.component("large", &notifier("", "", module, "(call $ok)"));
+    let error = Plugins::load(vec![config], None, Arc::new(Nothing), seen).ready().await.unwrap_err();
+    assert!(error.message.contains("memory64"), "{}", error.message);
+}
+
+#[tokio::test]
+async fn many_memories_share_one_limit() {
+    let (files, seen) = (Files::new(), Arc::new(Seen::default()));
+    let limits = Limits { memory: 10 << 20, ..Limits::default() };
+    // Nineteen that want 100 pages each, and then absurdly many: whatever is refused stays refused.
+    let module: String = (0..19).map(|n| format!("(memory $m{n} 1)")).collect();
+    let grow = |n| format!("(drop (memory.grow $m{n} (i32.const 100))) (drop (memory.grow $m{n} (i32.const 0xffff)))");
+    let body: String = (0..19).map(grow).collect();
+    let config = files.component("many", &notifier("", "", &module, &format!("{body} (call $ok)")));
+    let (result, usage) = call(within(config, limits), &seen).await;
+    result.unwrap();
+    assert!(usage.memory <= 10 << 20, "{usage:?}");
+}
+
+#[tokio::test]
 async fn deep_recursion_is_a_trap() {
     let (files, seen) = (Files::new(), Arc::new(Seen::default()));
     let module =
