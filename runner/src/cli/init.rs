@@ -9,9 +9,9 @@ use super::launcher_args::LauncherArgs;
 use super::member_args::MemberArgs;
 use super::state_dir::StateArgs;
 use super::{Ended, Frame, Output, bad_input, signals};
-use crate::cluster::{Cluster, ClusterError};
+use crate::cluster::{Cluster, ClusterError, MemberId};
 use crate::config::kubeadm::NodeKind;
-use crate::pipeline::{DataDir, Failure, Interrupt, Launcher, MemberSpec, Outcome, Running};
+use crate::pipeline::{DataDir, Discard, Failure, Guarded, Identity, Interrupt, Launcher, MemberSpec, Outcome, Running, Started};
 use crate::report::human;
 
 /// Arguments of `runner init`.
@@ -66,7 +66,10 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
         return Err(bad_input(format!("{} holds {what}", path.display())).hint("give another --data-dir, or move it aside"));
     }
     launcher.preflight().await.map_err(|e| Failure { outcome: Outcome::BadInput, ..Failure::from(e) })?;
+    let has_data = matches!(before, DataDir::Member { .. });
     let spec = MemberSpec {
+        identity: identity(&before),
+        started: has_data,
         name: planned.name.clone(),
         peer_urls: planned.peer_urls.clone(),
         client_urls: planned.client_urls.clone(),
@@ -75,10 +78,14 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     };
     let interrupt = signals::listen(frame.printer);
     let began = tokio::time::Instant::now();
-    launcher.start(&spec).await?;
+    let started = launcher.start(&spec).await?;
     let client = planned.client_urls.first().cloned().unwrap_or_default();
     if let Err(failure) = serving(launcher, cluster, &client, args.start_timeout, &interrupt).await {
-        return Err(undo(launcher, &before, failure).await);
+        return Err(if has_data || started == Started::Already {
+            runs_on(&planned.name, failure)
+        } else {
+            undo(launcher, &before, failure).await
+        });
     }
     say(&format!("{} serves at {client} after {}", planned.name, human::duration(began.elapsed())));
     let data = match frame.global.output {
@@ -122,20 +129,40 @@ async fn serving(
     }
 }
 
-/// Stops what was started, and removes its data where there was none before.
+fn identity(dir: &DataDir) -> Option<Identity> {
+    match dir {
+        DataDir::Member { cluster_id, member_id } => Some(Identity { cluster_id: *cluster_id, member_id: *member_id }),
+        _ => None,
+    }
+}
+
+/// A member that has data, or ran before, is never stopped: the others may need its vote, and it may wait for theirs.
+fn runs_on(name: &str, mut failure: Failure) -> Failure {
+    failure.message.push_str("; it was not stopped");
+    failure.hints.insert(0, format!("{name} has a cluster's data: it serves once most of that cluster's members run"));
+    failure
+}
+
+/// Stops what was started, and removes its data, which were none before.
 async fn undo(launcher: &dyn Launcher, before: &DataDir, mut failure: Failure) -> Failure {
-    let undone = match launcher.stop().await {
-        Ok(()) => match before {
-            DataDir::Absent => launcher.discard_data(true).await,
-            DataDir::Empty => launcher.discard_data(false).await,
-            DataDir::Member { .. } | DataDir::Foreign { .. } | DataDir::Unknown => Ok(None),
-        },
-        Err(error) => Err(error),
+    // Before it has a log it has no ids either, and those that nobody has stand for it.
+    let nobody = Identity { cluster_id: 0, member_id: MemberId(0) };
+    let how = Discard { folder: *before == DataDir::Absent, keep: false };
+    let undone = async {
+        let whose = identity(&launcher.data_dir().await?).unwrap_or(nobody);
+        match launcher.stop(&whose).await? {
+            Guarded::Done(()) => launcher.discard_data(&whose, how).await,
+            Guarded::NotOurs(theirs) => Ok(Guarded::NotOurs(theirs)),
+        }
     };
-    match undone {
-        Ok(aside) => {
+    match undone.await {
+        Ok(Guarded::Done(aside)) => {
             failure.message.push_str("; undone");
             failure.hints.extend(aside.map(|aside| format!("its data was moved to {}", aside.display())));
+        }
+        Ok(Guarded::NotOurs(theirs)) => {
+            failure.outcome = Outcome::Stuck;
+            failure.hints.push(format!("left as it is: {theirs}"));
         }
         Err(error) => {
             failure.outcome = Outcome::Stuck;

@@ -151,6 +151,7 @@ Exit status:
    14  something took too long; undone
    15  something failed; undone
    16  stuck: a person is needed, and is told what to do
+   17  overtaken: the node belongs to another member by now; nothing was touched, and the run is closed
   130  interrupted; undone, or resumable, and is told which";
 
 /// Everything that a subcommand needs of the command line's frame.
@@ -276,6 +277,7 @@ mod tests {
             Outcome::TimedOut,
             Outcome::RolledBack,
             Outcome::Stuck,
+            Outcome::Overtaken,
             Outcome::Interrupted,
         ] {
             let status = format!("\n{:>5}  ", outcome.exit_status());

@@ -10,7 +10,7 @@ use rustix::fs::{Access, access};
 use super::wal::{self, WalError};
 use super::{blocking, refuse};
 use crate::cluster::MemberId;
-use crate::pipeline::{DataDir, LaunchError};
+use crate::pipeline::{DataDir, Discard, Guarded, Identity, LaunchError};
 
 /// Never a data directory, even where empty: a mistake here costs too much. The home directory is added to these.
 const NEVER: &[&str] = &[
@@ -69,6 +69,76 @@ pub(super) fn inspect(path: &Path) -> Result<DataDir, LaunchError> {
     })
 }
 
+/// Whose the data in a directory is, for one member that asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// Nobody's: there is none, or no more than an etcd writes before it has a log.
+    Nobodys,
+    /// That member's.
+    Its,
+    /// Another member's, or not to be told. Says what is there, as a clause.
+    Others(String),
+}
+
+/// [`claim`], beside the runtime.
+pub(super) async fn claimed(path: &Path, whose: &Identity) -> Result<Claim, LaunchError> {
+    let (path, whose) = (path.to_owned(), *whose);
+    blocking(move || claim(&path, &whose)).await
+}
+
+/// Looks whose the data is. A log that is elsewhere (`--wal-dir`) tells nothing, so such data is never taken for this member's.
+fn claim(path: &Path, whose: &Identity) -> Result<Claim, LaunchError> {
+    let name = path.display();
+    Ok(match inspect(path)? {
+        DataDir::Absent | DataDir::Empty => Claim::Nobodys,
+        DataDir::Member { cluster_id, member_id } if (Identity { cluster_id, member_id }) == *whose => Claim::Its,
+        DataDir::Member { cluster_id, member_id } => {
+            Claim::Others(format!("{name} holds the data of member {member_id} of cluster {cluster_id:x}"))
+        }
+        DataDir::Foreign { .. } if unborn(path)? => Claim::Nobodys,
+        DataDir::Foreign { what } => Claim::Others(format!("{name} holds {what}")),
+        DataDir::Unknown => Claim::Others(format!("{name} cannot be seen from here")),
+    })
+}
+
+/// Whether there is no more in it than etcd writes before its log: a database without the tables of a member, and no snapshot
+/// (`bootstrapBackend` comes before the log in server/etcdserver/bootstrap.go). A member whose log is elsewhere has its tables.
+fn unborn(path: &Path) -> Result<bool, LaunchError> {
+    if !look(path)?.is_some_and(|found| found.is_dir()) {
+        return Ok(false);
+    }
+    let member = path.join("member");
+    match look(&member)? {
+        None => return Ok(true),
+        Some(found) if !found.is_dir() => return Ok(false),
+        Some(_) => {}
+    }
+    match wal::read_header(&member.join("wal")) {
+        Err(WalError::None) => {}
+        _ => return Ok(false),
+    }
+    let snap = member.join("snap");
+    if look(&snap)?.is_none() {
+        return Ok(true);
+    }
+    let database = snap.join("db");
+    if names(&snap)?.iter().any(|name| name != "db") || size(path) > LARGEST_UNBORN {
+        return Ok(false);
+    }
+    match fs::read(&database) {
+        Ok(bytes) => Ok(!bytes.windows(TABLE.len()).any(|window| window == TABLE)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(refuse(format!("cannot read {}: {error}", database.display()), &[])),
+    }
+}
+
+/// A bucket that every member has from its start on (`MembersRemoved`, server/storage/schema/bucket.go; 3.4:
+/// etcdserver/api/membership/store.go), and a database from before that has not. Seen on 3.4 to 3.7: `tests/e2e/tests/launch.rs`.
+const TABLE: &[u8] = b"members_removed";
+
+/// A new database's file has 16 MiB from 3.5 on, since bbolt makes it that large at once; one that is larger is not read for it.
+const LARGEST_UNBORN: u64 = 20 << 20;
+
 /// Refuses a path that must not be anybody's data directory, or is not ours to use. Says nothing about what is in it.
 pub(super) fn guard(path: &Path) -> Result<(), LaunchError> {
     let name = path.display();
@@ -120,6 +190,14 @@ pub(super) fn ensure(path: &Path) -> Result<bool, LaunchError> {
     }
 }
 
+/// Removes or moves this member's data, and nobody else's; see [`discard`] and [`set_aside`].
+pub(super) fn discard_its(path: &Path, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, LaunchError> {
+    if let Claim::Others(what) = claim(path, whose)? {
+        return Ok(Guarded::NotOurs(what));
+    }
+    if how.keep { set_aside(path, how.folder) } else { discard(path, how.folder).map(|()| None) }.map(Guarded::Done)
+}
+
 /// Removes what etcd writes into its data directory, and with `folder` the directory. What else is in there stays, and then the
 /// directory does too, with an error. Directories above it stay. Nothing to remove is success; follows no link.
 pub(super) fn discard(path: &Path, folder: bool) -> Result<(), LaunchError> {
@@ -152,9 +230,9 @@ pub(super) fn discard(path: &Path, folder: bool) -> Result<(), LaunchError> {
 /// Puts what etcd has written aside, into `<path>.undone-<time>` beside the directory, and with `folder` removes the directory;
 /// tells where it is now. What [`discard`] leaves stays here too.
 ///
-/// Where the directory is a file system of its own there is no room beside it, and a copy of a database may not fit anywhere: then
-/// the data is removed, and nothing is told.
-pub(super) fn set_aside(path: &Path, folder: bool) -> Result<Option<PathBuf>, LaunchError> {
+/// Only the newest is kept: a join that is tried again and again must not fill the disk. Where the directory is a file system of its own
+/// there is no room beside it, and a copy of a database may not fit anywhere: then the data is removed, and nothing is told.
+fn set_aside(path: &Path, folder: bool) -> Result<Option<PathBuf>, LaunchError> {
     guard(path)?;
     let member = path.join("member");
     let aside = match look(&member)? {
@@ -164,6 +242,7 @@ pub(super) fn set_aside(path: &Path, folder: bool) -> Result<Option<PathBuf>, La
     if let Some(aside) = &aside {
         let cannot =
             |e: std::io::Error| refuse(format!("cannot move {} to {}: {e}", member.display(), aside.display()), &[]);
+        let older = put_aside_before(path);
         DirBuilder::new().mode(0o700).create(aside).map_err(cannot)?;
         if let Err(error) = fs::rename(&member, aside.join("member")) {
             let _ = fs::remove_dir(aside);
@@ -172,8 +251,27 @@ pub(super) fn set_aside(path: &Path, folder: bool) -> Result<Option<PathBuf>, La
             }
             return discard(path, folder).map(|()| None);
         }
+        for old in older {
+            if let Err(error) = fs::remove_dir_all(&old) {
+                tracing::warn!("an older copy stays at {}: {error}", old.display());
+            }
+        }
     }
     discard(path, folder).map(|()| aside)
+}
+
+/// What earlier undos have put aside: directories of that name with a member's data in them and nothing else.
+fn put_aside_before(path: &Path) -> Vec<PathBuf> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Vec::new();
+    };
+    let prefix = format!("{name}.undone-");
+    let named = |entry: &fs::DirEntry| entry.file_name().to_str().is_some_and(|name| name.starts_with(&prefix));
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten().filter(named).map(|entry| entry.path());
+    entries
+        .filter(|path| look(path).is_ok_and(|found| found.is_some_and(|found| found.is_dir())))
+        .filter(|path| names(path).is_ok_and(|names| names == ["member"]))
+        .collect()
 }
 
 /// A name beside the directory that nobody has.

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 
 use super::flags::{self, Flag, Wiring};
+use super::data_dir::Claim;
 use super::{EtcdVersion, ExternalConfig, data_dir};
-use crate::pipeline::{DataDir, LaunchError, Launcher, MemberSpec, Running};
+use crate::pipeline::{DataDir, Discard, Guarded, Identity, LaunchError, Launcher, MemberSpec, Running, Started};
 
 /// Tells a person something that they must do; several lines.
 pub type Announce = Box<dyn Fn(String) + Send + Sync>;
@@ -50,6 +51,30 @@ impl ExternalLauncher {
     }
 }
 
+impl ExternalLauncher {
+    /// Whose the data is, where it can be seen here and is another member's.
+    async fn others(&self, whose: &Identity) -> Result<Option<String>, LaunchError> {
+        if !self.config.local {
+            return Ok(None);
+        }
+        Ok(match data_dir::claimed(&self.config.data_dir, whose).await? {
+            Claim::Others(what) => Some(what),
+            Claim::Its | Claim::Nobodys => None,
+        })
+    }
+
+    /// What a person must look at first, where runner cannot.
+    fn only_if(&self, whose: &Identity) -> String {
+        if self.config.local {
+            return String::new();
+        }
+        format!(
+            "; only if its log says `local-member-id\":\"{}`, since another member on that machine is not this join's",
+            whose.member_id
+        )
+    }
+}
+
 #[async_trait]
 impl Launcher for ExternalLauncher {
     /// Only that the version is one whose flags are known: nothing else can be seen from here.
@@ -73,10 +98,10 @@ impl Launcher for ExternalLauncher {
     }
 
     /// Says how to start the member. It may be started already; then there is nothing to do.
-    async fn start(&self, spec: &MemberSpec) -> Result<(), LaunchError> {
+    async fn start(&self, spec: &MemberSpec) -> Result<Started, LaunchError> {
         let flags = self.flags(spec)?;
         (self.announce)(instructions(spec, &flags));
-        Ok(())
+        Ok(Started::Now)
     }
 
     async fn running(&self) -> Running {
@@ -84,17 +109,31 @@ impl Launcher for ExternalLauncher {
     }
 
     /// Says that the member must be stopped. Whether it was cannot be known here.
-    async fn stop(&self) -> Result<(), LaunchError> {
-        (self.announce)("stop the member's etcd now: the join is undone, and runner did not start it".to_owned());
-        Ok(())
+    async fn stop(&self, whose: &Identity) -> Result<Guarded, LaunchError> {
+        if let Some(theirs) = self.others(whose).await? {
+            return Ok(Guarded::NotOurs(theirs));
+        }
+        (self.announce)(format!(
+            "stop the etcd of member {} now: its join is undone, and runner did not start it{}",
+            whose.member_id,
+            self.only_if(whose)
+        ));
+        Ok(Guarded::Done(()))
     }
 
-    /// Says that the data must be removed; removes nothing, since it cannot know that nobody uses it.
-    async fn discard_data(&self, folder: bool) -> Result<Option<PathBuf>, LaunchError> {
+    /// Says that the data must be moved away; touches nothing, since it cannot know that nobody uses it.
+    async fn discard_data(&self, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, LaunchError> {
+        if let Some(theirs) = self.others(whose).await? {
+            return Ok(Guarded::NotOurs(theirs));
+        }
         let path = self.config.data_dir.display();
-        let what = if folder { format!("{path}") } else { format!("what is in {path}") };
-        (self.announce)(format!("once the member's etcd is stopped, remove {what}: it can never be used again"));
-        Ok(None)
+        let what = if how.folder { format!("{path}") } else { format!("what is in {path}") };
+        (self.announce)(format!(
+            "once it is stopped, move {what} aside: member {} can never start from it again{}",
+            whose.member_id,
+            self.only_if(whose)
+        ));
+        Ok(Guarded::Done(None))
     }
 
     async fn data_size(&self) -> u64 {
@@ -110,8 +149,11 @@ impl Launcher for ExternalLauncher {
 }
 
 fn instructions(spec: &MemberSpec, flags: &[Flag]) -> String {
-    let mut lines =
-        vec![format!("start the member {} now, with an empty data directory and exactly these flags:", spec.name)];
+    let what = match spec.started {
+        true => format!("make sure that the member {} runs, with the data that it has and these flags:", spec.name),
+        false => format!("start the member {} now, with an empty data directory and exactly these flags:", spec.name),
+    };
+    let mut lines = vec![what];
     let arguments: Vec<_> =
         flags.iter().map(|(name, value)| format!("  {}", quoted(&format!("--{name}={value}")))).collect();
     lines.push(String::new());
@@ -134,6 +176,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::cluster::MemberId;
 
     fn launcher(config: ExternalConfig) -> (ExternalLauncher, Arc<Mutex<String>>) {
         let said = Arc::new(Mutex::new(String::new()));
@@ -146,7 +189,10 @@ mod tests {
         let config =
             ExternalConfig { version: Some("3.6.16".into()), data_dir: "/var/lib/my etcd".into(), ..Default::default() };
         let (launcher, said) = launcher(config);
+        let whose = Identity { cluster_id: 7, member_id: MemberId(0xbeef) };
         let spec = MemberSpec {
+            identity: Some(whose),
+            started: false,
             name: "n2".into(),
             peer_urls: vec!["http://10.0.0.2:2380".into()],
             client_urls: vec!["http://10.0.0.2:2379".into()],
@@ -185,10 +231,22 @@ mod tests {
         ");
         assert_eq!(launcher.running().await, Running::Unknown);
         assert_eq!(launcher.data_dir().await, Ok(DataDir::Unknown));
-        launcher.stop().await.unwrap();
-        assert!(said.lock().unwrap().starts_with("stop the member's etcd now"));
-        launcher.discard_data(true).await.unwrap();
-        assert!(said.lock().unwrap().contains("remove /var/lib/my etcd:"));
+        launcher.stop(&whose).await.unwrap();
+        let only_if = r#"; only if its log says `local-member-id":"beef`, since another member on that machine is not this join's"#;
+        let told = said.lock().unwrap().clone();
+        assert_eq!(
+            told,
+            format!("stop the etcd of member beef now: its join is undone, and runner did not start it{only_if}")
+        );
+        launcher.discard_data(&whose, Discard { folder: true, keep: false }).await.unwrap();
+        let told = said.lock().unwrap().clone();
+        let what = "once it is stopped, move /var/lib/my etcd aside: member beef can never start from it again";
+        assert_eq!(told, format!("{what}{only_if}"));
+        // What has run must keep its data, whoever is told to start it.
+        launcher.start(&MemberSpec { started: true, ..spec }).await.unwrap();
+        let told = said.lock().unwrap().clone();
+        assert!(told.starts_with("make sure that the member n2 runs, with the data that it has and these flags:"), "{told}");
+        assert!(!told.contains("empty"), "{told}");
     }
 
     #[tokio::test]

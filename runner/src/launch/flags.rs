@@ -212,6 +212,8 @@ mod tests {
 
     fn spec(existing: bool) -> MemberSpec {
         MemberSpec {
+            identity: None,
+            started: false,
             name: "n2".into(),
             peer_urls: vec!["https://10.0.0.2:2380".into()],
             client_urls: vec!["https://10.0.0.2:2379".into()],

@@ -25,6 +25,7 @@ mod data_dir;
 mod external;
 mod flags;
 mod log;
+mod mark;
 mod preflight;
 mod process;
 mod procs;
@@ -40,13 +41,18 @@ fn refuse(message: impl Into<String>, hints: &[&str]) -> LaunchError {
     LaunchError { message: message.into(), hints: hints.iter().map(|hint| (*hint).to_owned()).collect() }
 }
 
-/// etcd reads every flag from the environment too, and ends when both say something. `ETCD_UNSUPPORTED_ARCH` is no flag: etcd
-/// 3.4 does not run on arm64 without it.
+/// What etcd takes over of runner's environment: where programs and the home directory are, the local time, and what Go's runtime and
+/// resolver go by. `ETCD_UNSUPPORTED_ARCH` is no flag: etcd 3.4 does not run on arm64 without it.
+const TAKEN_OVER: &[&str] = &[
+    "PATH", "HOME", "USER", "TMPDIR", "TZ", "LANG", "LC_ALL", "GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK",
+    "LOCALDOMAIN", "RES_OPTIONS", "SSL_CERT_DIR", "SSL_CERT_FILE", "ETCD_UNSUPPORTED_ARCH",
+];
+
+/// Gives etcd no more of runner's environment than it needs. It reads every flag from there too, and ends when both say something; and
+/// runner's may hold secrets of plugins, which a process that lives for years has no use for.
 fn keep_environment_away(command: &mut Command) {
-    let ours = std::env::vars_os().map(|(name, _)| name);
-    for name in ours.filter(|n| n.as_encoded_bytes().starts_with(b"ETCD_") && n != "ETCD_UNSUPPORTED_ARCH") {
-        command.env_remove(name);
-    }
+    let kept = TAKEN_OVER.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    command.env_clear().envs(kept);
 }
 
 /// Runs what blocks (files, processes) beside the runtime.

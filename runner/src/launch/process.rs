@@ -14,8 +14,9 @@ use super::flags::{self, Wiring};
 use super::procs::{self, Process};
 use super::program::EtcdProgram;
 use super::version::EtcdVersion;
+use super::data_dir::Claim;
 use super::{ProcessConfig, blocking, data_dir, log, preflight, refuse};
-use crate::pipeline::{DataDir, LaunchError, Launcher, MemberSpec, Running};
+use crate::pipeline::{DataDir, Discard, Guarded, Identity, LaunchError, Launcher, MemberSpec, Running, Started};
 
 /// How many of the member's last words are told.
 const LAST_WORDS: usize = 20;
@@ -78,6 +79,12 @@ impl ProcessLauncher {
         }
     }
 
+    /// Whether this very runner started it.
+    fn is_child(&self, process: &Process) -> bool {
+        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        child.process.as_ref().is_some_and(|child| child.id() == process.pid().as_raw_nonzero().get().unsigned_abs())
+    }
+
     /// How our own child ended, once it has.
     pub(super) fn reap(&self) -> Option<ExitStatus> {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
@@ -114,7 +121,8 @@ impl ProcessLauncher {
         command.args(flags::arguments(flags::flags(spec, &wiring), &config.member.extra_args)?);
         super::keep_environment_away(&mut command);
         // Not in the folder that the runner was called in: it would keep that one's file system busy for good.
-        command.envs(&config.member.env).current_dir("/").stdin(Stdio::null());
+        command.envs(&config.member.env).envs(spec.identity.map(|whose| (procs::MARK, procs::mark(&whose))));
+        command.current_dir("/").stdin(Stdio::null());
         Ok(command)
     }
 
@@ -177,10 +185,10 @@ impl Launcher for ProcessLauncher {
         self.config.member.data_dir.clone()
     }
 
-    async fn start(&self, spec: &MemberSpec) -> Result<(), LaunchError> {
+    async fn start(&self, spec: &MemberSpec) -> Result<Started, LaunchError> {
         let _one_at_a_time = self.starting.lock().await;
         if !self.find().await.is_empty() {
-            return Ok(());
+            return Ok(Started::Already);
         }
         let version = self.program.version().await?;
         let (config, advertised) = (self.config.clone(), spec.clone());
@@ -189,11 +197,14 @@ impl Launcher for ProcessLauncher {
             preflight::its_addresses(&config.member, &advertised)
         })
         .await?;
-        self.spawn(spec, &version)
+        self.spawn(spec, &version).map(|()| Started::Now)
     }
 
     async fn restart(&self, spec: &MemberSpec) -> Result<bool, LaunchError> {
-        self.stop().await?;
+        let Some(whose) = &spec.identity else { return Ok(false) };
+        if let Guarded::NotOurs(_) = self.stop(whose).await? {
+            return Ok(false);
+        }
         self.start(spec).await?;
         Ok(true)
     }
@@ -206,23 +217,32 @@ impl Launcher for ProcessLauncher {
         vec![format!("its log: {}", self.config.log_file.display())]
     }
 
-    async fn stop(&self) -> Result<(), LaunchError> {
+    async fn stop(&self, whose: &Identity) -> Result<Guarded, LaunchError> {
         let _no_start_meanwhile = self.starting.lock().await;
         while let Some(process) = self.process().await? {
+            match data_dir::claimed(&self.config.member.data_dir, whose).await? {
+                Claim::Its => {}
+                Claim::Nobodys if self.is_child(&process) || process.marked(whose) => {}
+                Claim::Nobodys => {
+                    let (pid, path) = (process.pid(), self.config.member.data_dir.display());
+                    return Ok(Guarded::NotOurs(format!("process {pid} uses {path}, and runner did not start it")));
+                }
+                Claim::Others(what) => return Ok(Guarded::NotOurs(what)),
+            }
             process.end().await?;
         }
         self.reap();
-        Ok(())
+        Ok(Guarded::Done(()))
     }
 
-    async fn discard_data(&self, folder: bool) -> Result<Option<PathBuf>, LaunchError> {
+    async fn discard_data(&self, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, LaunchError> {
         let _no_start_meanwhile = self.starting.lock().await;
         if !self.find().await.is_empty() {
             let path = self.config.member.data_dir.display();
             return Err(refuse(format!("the member's etcd runs: {path} is in use"), &["stop it first"]));
         }
-        let path = self.config.member.data_dir.clone();
-        blocking(move || data_dir::discard(&path, folder)).await.map(|()| None)
+        let (path, whose) = (self.config.member.data_dir.clone(), *whose);
+        blocking(move || data_dir::discard_its(&path, &whose, how)).await
     }
 
     async fn data_size(&self) -> u64 {

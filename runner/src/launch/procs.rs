@@ -13,7 +13,10 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStat
 use tokio::io::unix::AsyncFd;
 
 use super::refuse;
-use crate::pipeline::LaunchError;
+use crate::pipeline::{Identity, LaunchError};
+
+/// The variable that runner sets for a member which it starts: before it has a log, nothing else tells whose the process is.
+pub(super) const MARK: &str = "RUNNER_MEMBER";
 
 /// How long it may take to end by itself: a leader hands over first, a follower syncs its database.
 const GENTLE: Duration = Duration::from_secs(10);
@@ -25,6 +28,11 @@ const HARD: Duration = Duration::from_secs(10);
 pub(super) struct Process {
     pid: Pid,
     handle: AsyncFd<OwnedFd>,
+}
+
+/// The mark of this member's process.
+pub(super) fn mark(whose: &Identity) -> String {
+    format!("{} of cluster {:x}", whose.member_id, whose.cluster_id)
 }
 
 /// The ids of every living etcd that uses this data directory, whoever started it. A dead one that nobody has waited for
@@ -69,6 +77,18 @@ impl Process {
                 Err(refuse(format!("cannot signal the member's etcd (process {}): {error}", self.pid), &[]))
             }
         }
+    }
+
+    /// Whether it was started by a runner for this member, by the mark in its environment. A process of another user cannot be asked.
+    pub(super) fn marked(&self, whose: &Identity) -> bool {
+        let wanted = format!("{MARK}={}", mark(whose));
+        let environment = fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
+        environment.split(|b| *b == 0).any(|variable| variable == wanted.as_bytes())
+    }
+
+    /// Its process id, for messages.
+    pub(super) fn pid(&self) -> Pid {
+        self.pid
     }
 
     /// Waits until it has ended and let go of its files and ports.
@@ -129,9 +149,15 @@ fn is_etcd(proc: &Path, argument: &str, program: &Path) -> bool {
         let name = path.file_name().unwrap_or_default();
         let text = name.to_string_lossy();
         program.file_name() == Some(name)
-            || (text.starts_with("etcd") && !text.starts_with("etcdctl") && !text.starts_with("etcdutl"))
+            || text.strip_prefix("etcd").is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphabetic() || c == '-') || release(rest))
     };
     named_so(Path::new(argument)) || fs::read_link(proc.join("exe")).is_ok_and(|exe| named_so(&exe))
+}
+
+/// What follows the name of a program that is a release of etcd: `-3.6`, `-v3.5.16`. `etcdctl`, `etcdutl`, `etcdbr` and
+/// `etcd-backup-restore` are programs beside it, with a `--data-dir` of their own.
+fn release(rest: &str) -> bool {
+    rest.strip_prefix("-v").or_else(|| rest.strip_prefix('-')).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Whether their path means our directory. In a container the same path is another directory, so the directory itself is
@@ -191,6 +217,7 @@ mod tests {
         let mut running = [
             pretend("runner", folder.path(), data.to_str().unwrap()),
             pretend("etcdctl", folder.path(), data.to_str().unwrap()),
+            pretend("etcd-backup-restore", folder.path(), data.to_str().unwrap()),
             pretend("etcd", folder.path(), other.to_str().unwrap()),
         ];
         assert!(find(&data, program).is_empty());

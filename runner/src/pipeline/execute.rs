@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::claim::{Claim, claim, overtaken};
 use super::journal::Journal;
 use super::journal::Record;
 use super::outcome::{Conclusion, Failure, Outcome};
@@ -13,6 +14,7 @@ use super::run::{Interrupt, Parts, Run, journal_failure};
 use super::step::{Reversible, UndoError};
 use super::steps::Whom;
 use super::{JoinPlan, monitor, steps};
+use crate::cluster::MemberId;
 use crate::event::{Event, EventKind};
 
 /// The steps that can be undone, in their order.
@@ -67,9 +69,8 @@ pub async fn execute(
     let unpromoted = Unpromoted { run };
     let ended = match begun {
         Err(error) => Ended { failure: Some(journal_failure(&error)), run: unpromoted.run, undone: true },
-        Ok(()) if operation == Operation::Rollback || undoing => {
-            unpromoted.undo(Failure::new(Outcome::RolledBackOnRequest, "asked for"), &interrupt).await
-        }
+        Ok(()) if operation == Operation::Rollback => unpromoted.undo(asked_for(), &interrupt).await,
+        Ok(()) if operation == Operation::Resume => unpromoted.again(undoing, &interrupt).await,
         Ok(()) => unpromoted.forward(&interrupt).await,
     };
     ended.conclude(undoing && operation == Operation::Resume).await
@@ -180,17 +181,83 @@ impl Unpromoted {
         Ended { run: self.run, failure: Some(failure), undone: false }
     }
 
-    /// Undoes everything, unless the member turns out to be a voter.
+    /// Goes on with what an earlier runner left: to the end of its undo where that had begun, else forward. A member that has become a
+    /// voter meanwhile is verified, and nobody is asked about it again: not the queue, the checks or the plugins.
+    async fn again(mut self, undoing: bool, interrupt: &Interrupt) -> Ended {
+        if self.run.journal.state().before.is_none() {
+            return if undoing { self.undo(asked_for(), interrupt).await } else { self.forward(interrupt).await };
+        }
+        if undoing {
+            self.run.cancel = interrupt.leave.clone();
+        }
+        match claim(&mut self.run).await {
+            Ok(Claim::Overtaken(why)) => self.leave(overtaken(&why)).await,
+            Ok(Claim::Voter(id)) => self.voter(id).await,
+            Ok(Claim::Open) if undoing => self.undo(asked_for(), interrupt).await,
+            Ok(Claim::Open) => self.forward(interrupt).await,
+            Err(failure) => {
+                let unknown = self.unknown(failure);
+                self.leave(unknown).await
+            }
+        }
+    }
+
+    /// Goes on with a member that is known to be a voter.
+    async fn voter(mut self, id: MemberId) -> Ended {
+        let mut missing = Vec::new();
+        missing.extend(self.run.journal.state().member().is_none().then_some(Record::Added { id }));
+        missing.extend(self.run.journal.state().undo_intended.then_some(Record::UndoGivenUp));
+        missing.extend((!self.run.journal.state().promoted).then_some(Record::Promoted));
+        for record in missing {
+            if let Err(failure) = self.run.record(record) {
+                return self.leave(Failure { outcome: Outcome::Stuck, ..failure }).await;
+            }
+        }
+        let step = &steps::StartMember;
+        let began = begin(&mut self.run, step.name());
+        match step.run(&mut self.run).await {
+            Ok(summary) => {
+                finish(&mut self.run, step.name(), began, summary);
+                Promoted { run: self.run }.forward().await
+            }
+            Err(failure) => {
+                fail(&mut self.run, step.name(), &failure);
+                let interrupted = failure.outcome == Outcome::Interrupted;
+                let outcome = if interrupted { Outcome::Interrupted } else { Outcome::Stuck };
+                let message = format!("the member is a voter, and does not run: {}", failure.message);
+                self.leave(Failure { outcome, message, ..failure }).await
+            }
+        }
+    }
+
+    /// Undoes everything, unless the member turns out to be a voter, or not to be this run's any more.
     async fn undo(mut self, failure: Failure, interrupt: &Interrupt) -> Ended {
         self.run.cancel = interrupt.leave.clone();
-        if let Some(mut stuck) = self.past_the_point().await {
-            if failure.outcome == Outcome::Interrupted {
-                stuck.outcome = Outcome::Interrupted;
-            }
-            return Ended { run: self.run, failure: Some(stuck), undone: false };
+        // Where no promotion was asked for, what comes is an undo, whenever the cluster answers. Else that is to be seen.
+        if !self.run.journal.state().promote_intended
+            && let Err(stuck) = self.intend_undo()
+        {
+            return self.end(stuck);
         }
-        if let Err(stuck) = self.run.record(Record::UndoIntended) {
-            return Ended { run: self.run, failure: Some(Failure { outcome: Outcome::Stuck, ..stuck }), undone: false };
+        let interrupted = failure.outcome == Outcome::Interrupted;
+        if self.run.journal.state().before.is_some() {
+            match claim(&mut self.run).await {
+                Ok(Claim::Open) => {}
+                Ok(Claim::Overtaken(why)) => return self.leave(overtaken(&why)).await,
+                Ok(Claim::Voter(_)) => {
+                    let mut stuck = steps_unverified("it was promoted before it could be removed");
+                    stuck.outcome = if interrupted { Outcome::Interrupted } else { stuck.outcome };
+                    return self.end(stuck);
+                }
+                Err(unread) => {
+                    let stuck = self.unknown(unread);
+                    let outcome = if self.run.cancel.is_cancelled() || interrupted { Outcome::Interrupted } else { stuck.outcome };
+                    return self.end(Failure { outcome, message: format!("{}; {}", failure.message, stuck.message), ..stuck });
+                }
+            }
+        }
+        if let Err(stuck) = self.intend_undo() {
+            return self.end(stuck);
         }
         let mut stuck: Option<Failure> = None;
         for step in UNDO {
@@ -207,38 +274,38 @@ impl Unpromoted {
             }
         }
         match stuck {
-            Some(stuck) => Ended { run: self.run, failure: Some(stuck), undone: false },
+            Some(stuck) => self.end(stuck),
             None => Ended { run: self.run, failure: Some(failure), undone: true },
         }
     }
 
-    /// The failure to end with if the promotion was asked for and the member is a voter, or that cannot be known.
-    async fn past_the_point(&mut self) -> Option<Failure> {
-        if !self.run.journal.state().promote_intended && self.run.journal.state().adopted.is_none() {
-            return None;
+    /// Writes that the undo begins, unless that stands there.
+    fn intend_undo(&mut self) -> Result<(), Failure> {
+        if self.run.journal.state().undo_intended {
+            return Ok(());
         }
-        let id = self.run.journal.state().member()?;
-        let limit = self.run.plan.timeouts.undo;
-        let mut patience = super::run::Patience::new("promote", limit);
-        loop {
-            match self.run.member_list().await {
-                Ok(list) => {
-                    let voter = list.get(id).is_some_and(|m| m.voter());
-                    return voter.then(|| {
-                        steps_unverified("it was promoted, although the answer to that was lost or the run was to be undone")
-                    });
-                }
-                Err(error) => {
-                    let text = format!("cannot tell whether the member is a voter: {error}");
-                    if patience.wait(&mut self.run, &text).await.is_err() {
-                        return Some(Failure::new(Outcome::Stuck, text).hint(
-                            "when the cluster answers again, run `runner resume` to finish the join or `runner rollback` to undo it",
-                        ));
-                    }
-                }
-            }
-        }
+        let written = self.run.record(Record::UndoIntended);
+        written.map_err(|failure| Failure { outcome: Outcome::Stuck, ..failure })
     }
+
+    /// Whether the member has a vote is not known, so nothing is done.
+    fn unknown(&self, failure: Failure) -> Failure {
+        let outcome = if failure.outcome == Outcome::Interrupted { Outcome::Interrupted } else { Outcome::Stuck };
+        let way = match self.run.journal.state().undo_intended {
+            true => "when the cluster answers again, run `runner rollback` again",
+            false => "when the cluster answers again, run `runner resume` to finish the join or `runner rollback` to undo it",
+        };
+        Failure { outcome, ..failure }.hint(way)
+    }
+
+    /// Goes no further, and leaves everything as it is.
+    fn end(self, failure: Failure) -> Ended {
+        Ended { run: self.run, failure: Some(failure), undone: false }
+    }
+}
+
+fn asked_for() -> Failure {
+    Failure::new(Outcome::RolledBackOnRequest, "asked for")
 }
 
 fn steps_unverified(reason: &str) -> Failure {
@@ -294,15 +361,19 @@ impl Ended {
             return Conclusion { outcome: Outcome::Joined, message: format!("{name} is a voter"), hints: Vec::new() };
         };
         let (outcome, mut hints) = (failure.outcome, failure.hints.clone());
-        let undone = if touched { "undone: the cluster is as it was" } else { "nothing was changed" };
+        let undone = match (touched, self.run.left.as_slice()) {
+            (false, _) => "nothing was changed".to_owned(),
+            (true, []) => "undone: the cluster is as it was".to_owned(),
+            (true, left) => format!("undone: the cluster is as it was; on this node left as it is: {}", left.join("; ")),
+        };
         let message = match outcome {
             Outcome::RolledBackOnRequest if was_undoing => format!("the undo had begun, and is finished: {undone}"),
-            Outcome::RolledBackOnRequest => undone.to_owned(),
+            Outcome::RolledBackOnRequest => undone,
             Outcome::Interrupted if !self.undone => {
                 hints.push("`runner resume` goes on, `runner rollback` undoes it".to_owned());
                 format!("{}; the run can be resumed", failure.message)
             }
-            Outcome::Stuck => failure.message.clone(),
+            Outcome::Stuck | Outcome::Overtaken => failure.message.clone(),
             _ if self.undone => format!("{}; {undone}", failure.message),
             _ => failure.message.clone(),
         };

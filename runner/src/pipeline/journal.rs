@@ -49,13 +49,19 @@ pub enum Record {
         id: MemberId,
     },
     /// The member's process is about to be started.
-    StartIntended,
+    StartIntended {
+        /// It ran already, whoever started it: then the undo leaves it running.
+        #[serde(default)]
+        running: bool,
+    },
     /// The promotion is about to be asked for.
     PromoteIntended,
     /// The member is a voter.
     Promoted,
     /// The undo began: this run will not promote any more.
     UndoIntended,
+    /// The undo found a voter: there is no way back, and the run goes on to verify it.
+    UndoGivenUp,
     /// The run is over.
     Finished {
         /// How it ended.
@@ -78,6 +84,8 @@ pub struct JournalState {
     pub adopted: Option<MemberId>,
     /// The member's process was to be started.
     pub start_intended: bool,
+    /// It ran before the run would have started it.
+    pub was_running: bool,
     /// The promotion was asked for, maybe.
     pub promote_intended: bool,
     /// The member is a voter.
@@ -220,10 +228,15 @@ impl JournalState {
             }
             Record::Added { id } => self.added = Some(id),
             Record::Adopted { id } => self.adopted = Some(id),
-            Record::StartIntended => self.start_intended = true,
+            Record::StartIntended { running } => {
+                // The first one counts: whatever runs after it may be what this run started.
+                self.was_running = if self.start_intended { self.was_running } else { running };
+                self.start_intended = true;
+            }
             Record::PromoteIntended => self.promote_intended = true,
             Record::Promoted => self.promoted = true,
             Record::UndoIntended => self.undo_intended = true,
+            Record::UndoGivenUp => self.undo_intended = false,
             Record::Finished { outcome } => self.finished = Some(outcome),
         }
     }
@@ -368,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_torn_tail_is_dropped_at_every_length() {
-        let records = [Record::StartIntended, Record::PromoteIntended];
+        let records = [Record::StartIntended { running: false }, Record::PromoteIntended];
         let whole = written(&records);
         let first = written(&records[..1]).len();
         for length in first..whole.len() {
@@ -379,7 +392,7 @@ mod tests {
 
     #[test]
     fn a_flipped_bit_is_never_misread() {
-        let whole = written(&[Record::StartIntended, Record::PromoteIntended, Record::Promoted]);
+        let whole = written(&[Record::StartIntended { running: false }, Record::PromoteIntended, Record::Promoted]);
         let (honest, _) = read(&whole, "j").unwrap();
         for place in 0..whole.len() {
             for bit in 0..8 {
@@ -396,7 +409,7 @@ mod tests {
 
     #[test]
     fn damage_in_the_middle_is_refused_with_its_line() {
-        let mut bytes = written(&[Record::StartIntended, Record::PromoteIntended]);
+        let mut bytes = written(&[Record::StartIntended { running: false }, Record::PromoteIntended]);
         bytes[12] ^= 1;
         let error = read(&bytes, "journal").unwrap_err().to_string();
         assert_eq!(error, "the journal journal is damaged in line 1: its checksum does not match");

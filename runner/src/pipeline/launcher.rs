@@ -7,10 +7,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::MemberId;
 
+/// Which member, by the ids in the header of its write-ahead log. etcd gives no id twice: a member that was removed and added again
+/// is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Identity {
+    /// The cluster's id.
+    pub cluster_id: u64,
+    /// The member's id.
+    pub member_id: MemberId,
+}
+
 /// The member to start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberSpec {
+    /// Its ids; none for the first member of a cluster, which gets them when it starts.
+    #[serde(default)]
+    pub identity: Option<Identity>,
     /// Its name.
     pub name: String,
     /// Its peer URLs, advertised and (unless the launcher says otherwise) listened on.
@@ -21,6 +35,36 @@ pub struct MemberSpec {
     pub initial_cluster: Vec<(String, String)>,
     /// Whether it joins a cluster (`existing`) or is the first member of one (`new`).
     pub existing: bool,
+    /// Whether it has run before, so that its data is needed: a member must never start again without its log.
+    #[serde(default)]
+    pub started: bool,
+}
+
+/// What a call to [`Launcher::start`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// The member was handed over by this call.
+    Now,
+    /// It ran already, whoever started it.
+    Already,
+}
+
+/// What came of an act that is done only to the member that it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Guarded<T = ()> {
+    /// It is done, or there was nothing to do.
+    Done(T),
+    /// What is there belongs to another member, or cannot be told to be ours: nothing was touched. Says whose it is, as a clause.
+    NotOurs(String),
+}
+
+/// How data is to be discarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Discard {
+    /// The directory too, not only what is in it.
+    pub folder: bool,
+    /// Move it aside instead of removing it: the member may have had a vote.
+    pub keep: bool,
 }
 
 /// What is in the member's data directory.
@@ -87,8 +131,9 @@ pub trait Launcher: Send + Sync {
     /// Where the data directory is, for messages.
     fn data_dir_path(&self) -> PathBuf;
 
-    /// Starts the member, unless it runs. Returns when it was handed over, not when it is healthy.
-    async fn start(&self, spec: &MemberSpec) -> Result<(), LaunchError>;
+    /// Starts the member, unless it runs. Returns when it was handed over, not when it is healthy. Whose data it starts on is for the
+    /// caller to know.
+    async fn start(&self, spec: &MemberSpec) -> Result<Started, LaunchError>;
 
     /// Restarts the member on the data that it has. Returns true when it was handed over, false where this launcher cannot do that within
     /// a second or two (a kubelet, a person): then nothing was done. Only called for a learner.
@@ -100,12 +145,13 @@ pub trait Launcher: Send + Sync {
     /// Whether it runs.
     async fn running(&self) -> Running;
 
-    /// Stops the member and waits until it is gone. Nothing to stop is success.
-    async fn stop(&self) -> Result<(), LaunchError>;
+    /// Stops this member and waits until it is gone. Nothing to stop is success. What belongs to another member goes on running: whose a
+    /// process, a manifest or a unit is, is read from the data and from what it says itself, right before it is touched.
+    async fn stop(&self, whose: &Identity) -> Result<Guarded, LaunchError>;
 
-    /// Removes the data that a member started by this launcher has written, or moves it aside and tells where to; with `folder`,
-    /// the directory too. Only called for a directory that was absent or empty before. Refuses while the member runs.
-    async fn discard_data(&self, folder: bool) -> Result<Option<PathBuf>, LaunchError>;
+    /// Removes this member's data, or moves it aside and tells where to. Only called for a directory that was absent or empty before.
+    /// Refuses while an etcd uses it; touches no other member's data.
+    async fn discard_data(&self, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, LaunchError>;
 
     /// Where a person finds out why the member does not come up: hints, a line each.
     async fn where_to_look(&self) -> Vec<String> {

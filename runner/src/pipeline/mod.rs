@@ -6,7 +6,7 @@
 pub use execute::{Operation, check_for_worker, check_only, execute};
 pub use gate::{Opinion, Window};
 pub use journal::{Journal, JournalError, JournalState, Record};
-pub use launcher::{DataDir, LaunchError, Launcher, MemberSpec, Running};
+pub use launcher::{DataDir, Discard, Guarded, Identity, LaunchError, Launcher, MemberSpec, Running, Started};
 pub use lock::{JoinLock, Queue};
 pub use outcome::{Conclusion, Failure, Outcome};
 pub use plan::{Gate, JoinPlan, OnApprovalTimeout, SilentLearner, StaleLearner, Timeouts};
@@ -21,6 +21,7 @@ pub use waiver::Waiver;
 pub mod adoption;
 pub mod checks;
 
+mod claim;
 mod execute;
 mod forecast;
 mod gate;

@@ -33,6 +33,8 @@ pub enum Outcome {
     RolledBack,
     /// Neither promoted nor undone, or promoted and not verified: a person is needed.
     Stuck,
+    /// The run's member is gone and the node belongs to another one by now: nothing was touched, and the run is closed.
+    Overtaken,
     /// Interrupted; the message says whether it was undone or can be resumed.
     Interrupted,
 }
@@ -73,6 +75,7 @@ impl Outcome {
             Self::TimedOut => 14,
             Self::RolledBack => 15,
             Self::Stuck => 16,
+            Self::Overtaken => 17,
             Self::Interrupted => 130,
         }
     }
@@ -91,6 +94,7 @@ impl Outcome {
             Self::TimedOut => "timed-out",
             Self::RolledBack => "rolled-back",
             Self::Stuck => "stuck",
+            Self::Overtaken => "overtaken",
             Self::Interrupted => "interrupted",
         }
     }

@@ -10,7 +10,7 @@ use super::adoption::{self, Standing};
 use super::gate::Window;
 use super::journal::{Journal, JournalError, Record};
 use super::monitor::Monitored;
-use super::{DataDir, Failure, JoinLock, JoinPlan, Launcher, Outcome, Platform, Policy, StepName};
+use super::{DataDir, Failure, Identity, JoinLock, JoinPlan, Launcher, Outcome, Platform, Policy, StepName};
 use crate::cluster::oracle::Forecast;
 use crate::cluster::{Class, Cluster, ClusterError, MemberId, MemberList, Result as ClusterResult, View};
 use crate::event::{Event, EventKind, EventSink};
@@ -72,6 +72,8 @@ pub(super) struct Run {
     pub(super) told: Vec<Event>,
     /// What the oracle said last.
     pub(super) forecast: Option<Forecast>,
+    /// What the undo left as it is, since it is not ours: whose it is, as clauses.
+    pub(super) left: Vec<String>,
     pub(super) started: Instant,
 }
 
@@ -110,6 +112,7 @@ impl Run {
             monitored: Monitored::default(),
             told: Vec::new(),
             forecast: None,
+            left: Vec::new(),
             started: Instant::now(),
         }
     }
@@ -177,15 +180,24 @@ impl Run {
         result
     }
 
-    /// The member that this run works on: by the journal, or (after a lost answer) the one with our peer URLs that was not there
-    /// before.
+    /// The member that this run works on: by the journal, or (after a lost answer) the learner with our peer URLs that was not there
+    /// before and has never started. One that has started, or has a vote, is somebody else's: this run starts nothing that it does not
+    /// know to have added.
     pub(super) fn ours(&self, list: &MemberList) -> Option<MemberId> {
         let state = self.journal.state();
         if let Some(id) = state.member() {
             return Some(id);
         }
         let (before, _) = state.before.as_ref()?;
-        list.by_peer_urls(&self.plan.peer_urls).map(|m| m.id).filter(|id| before.get(*id).is_none())
+        let member = list.by_peer_urls(&self.plan.peer_urls)?;
+        (member.learner && !member.started() && before.get(member.id).is_none()).then_some(member.id)
+    }
+
+    /// Our member's ids, as they stand in its log; none while it was not added.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        let state = self.journal.state();
+        let (before, _) = state.before.as_ref()?;
+        Some(Identity { cluster_id: before.cluster_id, member_id: state.member()? })
     }
 
     /// Where this node stands, by the list and the data directory.

@@ -147,7 +147,8 @@ mod tests {
         assert!(long.starts_with("s.yaml:2:1: unknown field `nameee") && long.len() < 1_100, "{long:.200}");
         let began = std::time::Instant::now();
         let long = wrong(&format!("name: a\n{}: 1\n{}", "e".repeat(1 << 20), "\n".repeat(1 << 20)));
-        assert!(long.contains("unknown field `eee") && began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+        assert!(long.starts_with("s.yaml:2:") && long.len() < 1_100, "{long:.300}");
+        assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
         insta::assert_snapshot!(wrong("# nothing\n"), @"s.yaml holds no scenario");
     }
 

@@ -76,7 +76,7 @@ async fn interrupted_before_it_was_started_it_is_out_of_the_list_again() {
     printed(&runner).await;
     runner.signal(Signal::INT);
     let ended = runner.finish(SOON).await.expect_code(130);
-    assert!(ended.stderr.contains("stop the member's etcd now: the join is undone"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("now: its join is undone, and runner did not start it"), "{}", ended.stderr);
     stage.assert_baseline().await;
 }
 
@@ -89,7 +89,7 @@ async fn killed_and_rolled_back_it_is_for_the_person_to_remove_the_data() {
     runner.event("sync-progress", "", SOON).await;
     runner.kill();
     let back = stage.node.rollback().finish(SOON).await.expect_code(0);
-    let told = format!("once the member's etcd is stopped, remove {}", stage.node.data_dir.display());
+    let told = format!("once it is stopped, move {} aside: member ", stage.node.data_dir.display());
     assert!(back.stderr.contains(&told), "{}", back.stderr);
     assert_eq!(stage.list().await, [(stage.cluster.members[0].peer_url.clone(), false)]);
     assert!(stage.node.data_dir.join("member").is_dir(), "what runner did not start, it does not remove");

@@ -6,8 +6,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use etcd_client::{Client, MemberAddOptions};
+use runner::cluster::MemberId;
 use runner::launch::{Ended, MemberConfig, MemberTls, ProcessConfig, ProcessLauncher};
-use runner::pipeline::{DataDir, Launcher, MemberSpec, Running};
+use runner::pipeline::{DataDir, Discard, Guarded, Identity, Launcher, MemberSpec, Running};
 use runner_harness::{
     EtcdBinary, RealCluster, Scratch, Tls, etcd_versions, eventually, every_minor, free_port, newest, write_member,
 };
@@ -36,6 +37,8 @@ fn first(scratch: &Scratch, name: &str, etcd: &EtcdBinary) -> Planned {
     };
     let config = ProcessConfig { etcd: etcd.path.clone(), log_file: folder.join("etcd.log"), member };
     let spec = MemberSpec {
+        identity: None,
+        started: false,
         name: name.to_owned(),
         peer_urls: vec![peer_url.clone()],
         client_urls: vec![client_url],
@@ -57,6 +60,17 @@ async fn ids(spec: &MemberSpec, launcher: &ProcessLauncher) -> (u64, u64) {
     })
     .await
 }
+
+/// The member with these ids.
+fn whose((cluster_id, member_id): (u64, u64)) -> Identity {
+    Identity { cluster_id, member_id: MemberId(member_id) }
+}
+
+/// A member that nobody is.
+const NOBODY: Identity = Identity { cluster_id: 1, member_id: MemberId(1) };
+
+/// The directory goes, too.
+const REMOVED: Discard = Discard { folder: true, keep: false };
 
 async fn ended(launcher: &ProcessLauncher) -> Vec<String> {
     eventually("its end", SOON, async || match launcher.running().await {
@@ -105,22 +119,31 @@ async fn a_member_of_every_version_is_started_found_again_stopped_and_discarded(
         another.preflight().await.unwrap();
         another.start(&spec).await.unwrap();
         assert_eq!(pid_of(&config.member.data_dir), pid);
-        let member = DataDir::Member { cluster_id, member_id: runner::cluster::MemberId(member_id) };
+        let member = DataDir::Member { cluster_id, member_id: MemberId(member_id) };
         assert_eq!(another.data_dir().await.unwrap(), member, "etcd {}", etcd.version);
         assert!(another.data_size().await > 1000);
-        let refused = another.discard_data(true).await.unwrap_err();
+        let its = whose((cluster_id, member_id));
+        let refused = another.discard_data(&its, REMOVED).await.unwrap_err();
         assert!(refused.message.contains("the member's etcd runs"), "{refused}");
-        another.stop().await.unwrap();
-        another.stop().await.unwrap();
+        // Whoever asks for another member, of this cluster or not, finds a closed door.
+        for other in [NOBODY, Identity { member_id: MemberId(member_id + 1), ..its }, Identity { cluster_id: 1, ..its }] {
+            let Guarded::NotOurs(theirs) = another.stop(&other).await.unwrap() else { panic!("stopped for {other:?}") };
+            let said = format!("holds the data of member {member_id:x} of cluster {cluster_id:x}");
+            assert!(theirs.ends_with(&said), "{theirs}");
+        }
+        assert_eq!(pid_of(&config.member.data_dir), pid, "it runs on");
+        assert_eq!(another.stop(&its).await.unwrap(), Guarded::Done(()));
+        assert_eq!(another.stop(&its).await.unwrap(), Guarded::Done(()));
+        assert!(matches!(another.discard_data(&NOBODY, REMOVED).await.unwrap(), Guarded::NotOurs(_)));
         assert!(matches!(launcher.running().await, Running::No { .. }));
 
         launcher.start(&spec).await.unwrap();
         assert_eq!(ids(&spec, &launcher).await, (cluster_id, member_id), "it came back with its data");
-        launcher.stop().await.unwrap();
-        launcher.discard_data(true).await.unwrap();
+        launcher.stop(&its).await.unwrap();
+        assert_eq!(launcher.discard_data(&its, REMOVED).await.unwrap(), Guarded::Done(None));
         assert_eq!(launcher.data_dir().await.unwrap(), DataDir::Absent);
         assert!(!config.member.data_dir.exists());
-        launcher.discard_data(true).await.unwrap();
+        assert_eq!(launcher.discard_data(&its, REMOVED).await.unwrap(), Guarded::Done(None));
     }
 }
 
@@ -163,9 +186,9 @@ async fn a_learner_of_every_minor_joins_over_tls() {
         })
         .await;
         let cluster_id = added.header().unwrap().cluster_id();
-        let member_id = runner::cluster::MemberId(id);
+        let member_id = MemberId(id);
         assert_eq!(launcher.data_dir().await.unwrap(), DataDir::Member { cluster_id, member_id });
-        launcher.stop().await.unwrap();
+        launcher.stop(&Identity { cluster_id, member_id }).await.unwrap();
     }
 }
 
@@ -188,8 +211,44 @@ async fn a_start_with_an_old_member_list_ends_with_a_sentence() {
         assert!(log.len() <= 21);
         let left = launcher.data_dir().await.unwrap();
         assert!(matches!(&left, DataDir::Foreign { what } if what == "etcd data without a write-ahead log"), "{left:?}");
-        launcher.discard_data(true).await.unwrap();
+        // What it wrote before it had a log is nobody's.
+        assert_eq!(launcher.discard_data(&NOBODY, REMOVED).await.unwrap(), Guarded::Done(None));
         assert!(!config.member.data_dir.exists());
+    }
+}
+
+#[tokio::test]
+async fn a_member_whose_log_is_elsewhere_is_nobodys_to_stop_or_discard() {
+    for etcd in every_minor() {
+        let scratch = Scratch::new();
+        let Planned { config, spec } = first(&scratch, "n1", &etcd);
+        let data_dir = config.member.data_dir.clone();
+        std::fs::create_dir_all(data_dir.parent().unwrap()).unwrap();
+        let log = std::fs::File::create(&config.log_file).unwrap();
+        let mut by_hand = Command::new(&etcd.path)
+            .args(["--name=n1", &format!("--data-dir={}", data_dir.display())])
+            .arg(format!("--wal-dir={}", scratch.join("n1/wal").display()))
+            .args(["--listen-peer-urls", "--initial-advertise-peer-urls"].map(|flag| format!("{flag}={}", spec.peer_urls[0])))
+            .args(["--listen-client-urls", "--advertise-client-urls"].map(|flag| format!("{flag}={}", spec.client_urls[0])))
+            .arg(format!("--initial-cluster=n1={}", spec.peer_urls[0]))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let launcher = ProcessLauncher::new(config.clone());
+        let its = whose(ids(&spec, &launcher).await);
+        for asked in [its, NOBODY] {
+            assert!(matches!(launcher.stop(&asked).await.unwrap(), Guarded::NotOurs(_)), "etcd {}", etcd.version);
+        }
+        assert!(by_hand.try_wait().unwrap().is_none(), "it runs on");
+        by_hand.kill().unwrap();
+        by_hand.wait().unwrap();
+        for asked in [its, NOBODY] {
+            let left = launcher.discard_data(&asked, REMOVED).await.unwrap();
+            assert!(matches!(left, Guarded::NotOurs(_)), "etcd {}: {left:?}", etcd.version);
+        }
+        assert!(config.member.data_dir.join("member/snap/db").is_file());
     }
 }
 
@@ -224,10 +283,10 @@ async fn a_stopped_process_can_be_ended() {
     let Planned { config, spec } = first(&scratch, "n1", &newest());
     let launcher = ProcessLauncher::new(config.clone());
     launcher.start(&spec).await.unwrap();
-    ids(&spec, &launcher).await;
+    let its = whose(ids(&spec, &launcher).await);
     kill_process(pid_of(&config.member.data_dir), Signal::STOP).unwrap();
     assert_eq!(launcher.running().await, Running::Yes);
-    tokio::time::timeout(Duration::from_secs(9), launcher.stop()).await.expect("SIGTERM is enough").unwrap();
+    tokio::time::timeout(Duration::from_secs(9), launcher.stop(&its)).await.expect("SIGTERM is enough").unwrap();
     assert!(matches!(launcher.running().await, Running::No { .. }));
 }
 
@@ -257,8 +316,8 @@ async fn the_data_of_another_cluster_is_recognised() {
         let launcher = ProcessLauncher::new(config);
         launcher.start(&spec).await.unwrap();
         let (cluster_id, member_id) = ids(&spec, &launcher).await;
-        launcher.stop().await.unwrap();
-        let member_id = runner::cluster::MemberId(member_id);
+        launcher.stop(&whose((cluster_id, member_id))).await.unwrap();
+        let member_id = MemberId(member_id);
         assert_eq!(launcher.data_dir().await.unwrap(), DataDir::Member { cluster_id, member_id });
         found.push(cluster_id);
     }
@@ -316,6 +375,6 @@ async fn stray_etcd_variables_do_not_reach_the_member() {
     let launcher = ProcessLauncher::new(config);
     launcher.preflight().await.unwrap();
     launcher.start(&spec).await.unwrap();
-    ids(&spec, &launcher).await;
-    launcher.stop().await.unwrap();
+    let its = whose(ids(&spec, &launcher).await);
+    launcher.stop(&its).await.unwrap();
 }

@@ -5,13 +5,14 @@ use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use futures::future::join_all;
 use tempfile::TempDir;
 
 use crate::cluster::etcd::EtcdCluster;
 use crate::launch::{MemberConfig, ProcessConfig, ProcessLauncher};
-use crate::pipeline::{Failure, Launcher, Outcome};
+use crate::pipeline::{DataDir, Failure, Identity, LaunchError, Launcher, Outcome, Running};
 use crate::tls::ClientTls;
 
 /// The folder and the nodes in it.
@@ -131,7 +132,7 @@ impl Stage {
         let stops = self.nodes.iter().map(|node| async {
             let member = MemberConfig { data_dir: node.data_dir(), ..MemberConfig::default() };
             let config = ProcessConfig { etcd: self.etcd.clone(), member, ..ProcessConfig::default() };
-            ProcessLauncher::new(config).stop().await
+            end(&ProcessLauncher::new(config)).await
         });
         let stopped = join_all(stops).await;
         if let Some(error) = stopped.into_iter().find_map(Result::err) {
@@ -181,4 +182,19 @@ fn free_ports() -> io::Result<[u16; 3]> {
         *port = listener.local_addr()?.port();
     }
     Ok(ports)
+}
+
+/// Stops the node's member. The folder is the demo's own, so whoever's data is in it is the demo's; an etcd that has just come up has no
+/// log yet that says whose, and gets a moment for it.
+async fn end(launcher: &ProcessLauncher) -> Result<(), LaunchError> {
+    for _ in 0..100 {
+        if let DataDir::Member { cluster_id, member_id } = launcher.data_dir().await? {
+            return launcher.stop(&Identity { cluster_id, member_id }).await.map(drop);
+        }
+        if launcher.running().await != Running::Yes {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
 }

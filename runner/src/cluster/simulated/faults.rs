@@ -109,6 +109,9 @@ pub enum Incident {
     RivalRemoves,
     /// Somebody else promotes the last member that runner added, if etcd lets them.
     RivalPromotes,
+    /// Somebody else wipes this machine and joins it by other means: what runner added is removed, and a voter of another id with the
+    /// same peer URL runs there.
+    RejoinedByOthers(String),
     /// The holder's lease in the join lock ends.
     LockLost,
     /// The member's own status takes it for a learner although it is a voter (etcd#18347), or no longer does.

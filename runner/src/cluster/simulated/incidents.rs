@@ -7,6 +7,7 @@ use super::members::{Progress, Proposal};
 use super::state::{Pending, State};
 use crate::cluster::oracle::Change;
 use crate::cluster::{Alarm, MemberId};
+use crate::pipeline::DataDir;
 
 impl State {
     pub(super) fn befall(&mut self, incident: Incident) {
@@ -44,6 +45,7 @@ impl State {
                 learner.into_iter().for_each(|id| self.rival(Change::Remove(id)));
             }
             Incident::RivalPromotes => self.ours().into_iter().for_each(|id| self.rival(Change::Promote(id))),
+            Incident::RejoinedByOthers(name) => self.node_named(&name).into_iter().for_each(|n| self.rejoin(n)),
             Incident::LockLost => self.lose_lock(),
             Incident::MistakesItself(name, mistaken) => {
                 self.nodes.iter_mut().filter(|n| n.name == name).for_each(|n| n.mistaken = mistaken);
@@ -97,6 +99,33 @@ impl State {
         }
         let timeout = self.settings.election_timeout;
         self.schedule(timeout, Pending::Forget);
+        self.reconsider();
+    }
+
+    /// Other hands remove what is on this machine and join it anew, with all that it takes, in no time; unless etcd does not let them.
+    fn rejoin(&mut self, node: usize) {
+        let urls = self.nodes[node].peer_urls.clone();
+        if let Some(id) = self.entries.iter().find(|e| e.member.has_peer_urls(&urls)).map(|e| e.member.id) {
+            self.rival(Change::Remove(id));
+            if self.entry(id).is_some() {
+                return;
+            }
+        }
+        self.power_off(node, None);
+        self.nodes[node].set_data_dir(DataDir::Absent);
+        let before: Vec<MemberId> = self.entries.iter().map(|e| e.member.id).collect();
+        self.rival(Change::AddVoter(urls));
+        let (index, name, size) = (self.index, self.nodes[node].name.clone(), self.db_size());
+        let Some(entry) = self.entries.iter_mut().find(|e| !before.contains(&e.member.id)) else { return };
+        let id = entry.member.id;
+        (entry.match_index, entry.steady) = (index, true);
+        (entry.member.name, entry.member.client_urls) = (name.clone(), self.nodes[node].client_urls.clone());
+        let (now, cluster_id, target) = (self.now, self.cluster_id, &mut self.nodes[node]);
+        target.set_data_dir(DataDir::Member { cluster_id, member_id: id });
+        (target.matched, target.applied, target.size) = (index, index, size);
+        (target.up_since, target.booted, target.client_open) = (Some(now), true, true);
+        target.generation += 1;
+        self.rejoined.push((name, id));
         self.reconsider();
     }
 

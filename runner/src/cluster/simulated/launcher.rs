@@ -11,9 +11,9 @@ use super::Shared;
 use super::calls::{Begun, Caller};
 use super::faults::{Fault, Op};
 use super::node::{Data, Node};
-use super::state::{Deed, Pending, State};
+use super::state::{Deed, Done, Pending, State};
 use crate::cluster::Reason;
-use crate::pipeline::{DataDir, LaunchError, Launcher, MemberSpec, Running};
+use crate::pipeline::{DataDir, Discard, Guarded, Identity, LaunchError, Launcher, MemberSpec, Running, Started};
 
 /// Starts and stops etcd on one simulated machine. The machine outlives it: what it started runs on when it is dropped.
 ///
@@ -51,7 +51,7 @@ impl SimulatedLauncher {
     }
 
     /// One call that does something.
-    async fn act(&self, op: Op, deed: Deed) -> Result<(), LaunchError> {
+    async fn act(&self, op: Op, deed: Deed) -> Result<Done, LaunchError> {
         let begun = self.caller.begin(op).await;
         sleep(Duration::from_millis(1)).await;
         if let Some(Fault::Delay(delay)) = begun.fault {
@@ -64,7 +64,7 @@ impl SimulatedLauncher {
                 self.caller.shared.with(|s| s.schedule(delay, Pending::LateLaunch { node: self.at, deed }));
                 Err(self.lost(op))
             }
-            Some(Fault::AnswerLost | Fault::ConnectionLost) => done(deed).and_then(|()| Err(self.lost(op))),
+            Some(Fault::AnswerLost | Fault::ConnectionLost) => done(deed).and_then(|_| Err(self.lost(op))),
             Some(Fault::DelayAnswer(delay)) => {
                 let result = done(deed);
                 sleep(delay).await;
@@ -111,12 +111,16 @@ impl Launcher for SimulatedLauncher {
         PathBuf::from(format!("/simulated/{}/etcd", self.name))
     }
 
-    async fn start(&self, spec: &MemberSpec) -> Result<(), LaunchError> {
-        self.act(Op::Start, Deed::Start(Box::new(spec.clone()))).await
+    async fn start(&self, spec: &MemberSpec) -> Result<Started, LaunchError> {
+        match self.act(Op::Start, Deed::Start(Box::new(spec.clone()))).await? {
+            Done::Nothing => Ok(Started::Already),
+            Done::It | Done::NotOurs(_) => Ok(Started::Now),
+        }
     }
 
     async fn restart(&self, spec: &MemberSpec) -> Result<bool, LaunchError> {
-        self.stop().await?;
+        let Some(whose) = &spec.identity else { return Ok(false) };
+        self.stop(whose).await?;
         self.start(spec).await?;
         Ok(true)
     }
@@ -130,12 +134,18 @@ impl Launcher for SimulatedLauncher {
         seen.await.unwrap_or(Running::Unknown)
     }
 
-    async fn stop(&self) -> Result<(), LaunchError> {
-        self.act(Op::Stop, Deed::Stop).await
+    async fn stop(&self, whose: &Identity) -> Result<Guarded, LaunchError> {
+        match self.act(Op::Stop, Deed::Stop(*whose)).await? {
+            Done::NotOurs(theirs) => Ok(Guarded::NotOurs(theirs)),
+            Done::It | Done::Nothing => Ok(Guarded::Done(())),
+        }
     }
 
-    async fn discard_data(&self, folder: bool) -> Result<Option<PathBuf>, LaunchError> {
-        self.act(Op::DiscardData, Deed::Discard { folder }).await.map(|()| None)
+    async fn discard_data(&self, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, LaunchError> {
+        match self.act(Op::DiscardData, Deed::Discard { whose: *whose, folder: how.folder }).await? {
+            Done::NotOurs(theirs) => Ok(Guarded::NotOurs(theirs)),
+            Done::It | Done::Nothing => Ok(Guarded::Done(None)),
+        }
     }
 
     /// A fault makes it zero.

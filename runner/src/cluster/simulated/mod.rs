@@ -234,6 +234,11 @@ impl Simulation {
         self.shared.with(|s| s.removed.clone())
     }
 
+    /// Who was put on a machine by other hands, [`Incident::RejoinedByOthers`]: the machine's name and the member's id.
+    pub fn rejoined(&self) -> Vec<(String, MemberId)> {
+        self.shared.with(|s| s.rejoined.clone())
+    }
+
     /// The voters over time: each entry holds from its time until the next one's.
     pub fn voters_over_time(&self) -> Vec<(Duration, Vec<MemberId>)> {
         self.shared.with(|s| s.voters.clone())

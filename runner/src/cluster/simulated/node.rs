@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::builder::Settings;
 use super::rules::CatchUp;
-use super::state::{Deed, Pending, State};
+use super::state::{Deed, Done, Pending, State};
 use crate::cluster::Version;
 use crate::cluster::{MemberId, MemberMetrics};
-use crate::pipeline::MemberSpec;
+use crate::pipeline::{Identity, MemberSpec};
 
 /// What the data directory holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +102,16 @@ impl Node {
         }
     }
 
+    /// Whose the data is, where it is another member's.
+    fn others(&self, whose: &Identity) -> Option<String> {
+        match &self.data {
+            Data::Absent | Data::Empty => None,
+            Data::Member { cluster_id, id } if (*cluster_id, *id) == (whose.cluster_id, whose.member_id) => None,
+            Data::Member { id, .. } => Some(format!("it holds the data of member {id}")),
+            Data::Foreign(what) => Some(format!("it holds {what}")),
+        }
+    }
+
     /// Takes part in raft.
     pub(super) fn raft(&self) -> bool {
         self.up_since.is_some() && self.booted
@@ -184,7 +194,7 @@ impl State {
     }
 
     /// What a launcher does. Starting what runs, stopping what does not, discarding nothing: each is success.
-    pub(super) fn launch(&mut self, node: usize, deed: Deed) -> Result<(), String> {
+    pub(super) fn launch(&mut self, node: usize, deed: Deed) -> Result<Done, String> {
         match deed {
             Deed::Start(spec) if self.nodes[node].up_since.is_none() => {
                 if !spec.existing {
@@ -196,9 +206,18 @@ impl State {
                 self.newcomer = Some(node);
                 self.power_on(node);
             }
-            Deed::Start(_) => {}
-            Deed::Stop => self.power_off(node, None),
-            Deed::Discard { folder } => {
+            Deed::Start(_) => return Ok(Done::Nothing),
+            Deed::Stop(_) if self.nodes[node].up_since.is_none() => return Ok(Done::Nothing),
+            Deed::Stop(whose) => {
+                if let Some(theirs) = self.nodes[node].others(&whose) {
+                    return Ok(Done::NotOurs(theirs));
+                }
+                self.power_off(node, None);
+            }
+            Deed::Discard { whose, folder } => {
+                if let Some(theirs) = self.nodes[node].others(&whose) {
+                    return Ok(Done::NotOurs(theirs));
+                }
                 let target = &mut self.nodes[node];
                 if target.up_since.is_some() {
                     return Err(format!("the data of {} cannot be removed while its etcd runs", target.name));
@@ -211,7 +230,7 @@ impl State {
                 self.reconsider();
             }
         }
-        Ok(())
+        Ok(Done::It)
     }
 
     /// Starts the node's etcd.

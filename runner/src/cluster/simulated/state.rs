@@ -17,6 +17,7 @@ use super::members::{Entry, Outcome, Proposal};
 use super::node::{Data, Node};
 use super::{Call, Mutation};
 use crate::cluster::{Alarm, MemberId, MemberList};
+use crate::pipeline::Identity;
 
 /// The world's clock starts here, so that "connected since long ago" is a time too.
 pub(super) const ORIGIN: Duration = Duration::from_secs(3600);
@@ -48,8 +49,19 @@ pub(super) enum Pending {
 #[derive(Clone, Debug)]
 pub(super) enum Deed {
     Start(Box<crate::pipeline::MemberSpec>),
-    Stop,
-    Discard { folder: bool },
+    Stop(Identity),
+    Discard { whose: Identity, folder: bool },
+}
+
+/// What a launcher's deed came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Done {
+    /// It was done.
+    It,
+    /// There was nothing to do.
+    Nothing,
+    /// What is there is another member's; says whose.
+    NotOurs(String),
 }
 
 pub(super) struct State {
@@ -92,6 +104,8 @@ pub(super) struct State {
     pub(super) leaderless: Duration,
     pub(super) baseline: MemberList,
     pub(super) newcomer: Option<usize>,
+    /// Members that others put on a machine of ours: the machine's name and the member's id.
+    pub(super) rejoined: Vec<(String, MemberId)>,
 }
 
 impl State {
@@ -133,6 +147,7 @@ impl State {
             leaderless: Duration::ZERO,
             baseline: MemberList::default(),
             newcomer: None,
+            rejoined: Vec::new(),
             settings,
         };
         state.found();

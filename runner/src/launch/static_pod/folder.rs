@@ -12,7 +12,8 @@ use std::time::SystemTime;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::manifest::{FILE, MARK};
+use super::manifest::FILE;
+use crate::launch::mark::MARK;
 use crate::launch::refuse;
 use crate::pipeline::LaunchError;
 

@@ -13,9 +13,10 @@ use super::kubelet::Kubelet;
 use super::manifest::{self, manifest, mounts};
 use super::pod_log::Starts;
 use super::probes::Probes;
+use crate::launch::data_dir::Claim;
 use crate::launch::procs::{self, Process};
-use crate::launch::{EtcdVersion, MemberConfig, StaticPodConfig, blocking, data_dir, log, preflight, refuse};
-use crate::pipeline::{DataDir, LaunchError, Launcher, MemberSpec, Running};
+use crate::launch::{EtcdVersion, MemberConfig, StaticPodConfig, blocking, data_dir, log, mark, preflight, refuse};
+use crate::pipeline::{DataDir, Discard, Guarded, Identity, LaunchError, Launcher, MemberSpec, Running, Started};
 
 /// How many of the member's last words are told.
 const LAST_WORDS: usize = 20;
@@ -107,6 +108,25 @@ impl StaticPodLauncher {
         refuse(format!("{} is {what}", path.display()), &hints.each_ref().map(String::as_str))
     }
 
+    /// Whose the manifest or the data is, where it is not this member's. A manifest that runner did not write is somebody else's even
+    /// while nothing runs: the kubelet will start it.
+    async fn others(&self, folder: &Folder, whose: &Identity) -> Result<Option<String>, LaunchError> {
+        match folder.found()? {
+            Found::Foreign { what } => return Ok(Some(format!("{} is {what}", folder.manifest().display()))),
+            Found::Ours { text, .. } => {
+                if let Some(theirs) = mark::identity(&text).filter(|theirs| theirs != whose) {
+                    let path = folder.manifest();
+                    return Ok(Some(format!("{} was written for member {}", path.display(), theirs.member_id)));
+                }
+            }
+            Found::Nothing => {}
+        }
+        Ok(match data_dir::claimed(&self.config.member.data_dir, whose).await? {
+            Claim::Others(what) => Some(what),
+            Claim::Its | Claim::Nobodys => None,
+        })
+    }
+
     /// Waits until no etcd uses the data directory any more. The kubelet ends it; if it does not (it may be down), runner does: with
     /// the manifest gone, nobody starts it again.
     async fn gone(&self) -> Result<bool, LaunchError> {
@@ -175,10 +195,10 @@ impl Launcher for StaticPodLauncher {
         self.config.member.data_dir.clone()
     }
 
-    async fn start(&self, spec: &MemberSpec) -> Result<(), LaunchError> {
+    async fn start(&self, spec: &MemberSpec) -> Result<Started, LaunchError> {
         let _one_at_a_time = self.one_at_a_time.lock().await;
         if self.runs().await {
-            return Ok(());
+            return Ok(Started::Already);
         }
         self.check()?;
         let text = manifest(spec, &self.config, &self.etcd()?)?;
@@ -186,7 +206,7 @@ impl Launcher for StaticPodLauncher {
         match folder.found()? {
             Found::Foreign { what } => return Err(self.refuse_foreign(&folder, what)),
             // The kubelet has it, and a second writing would make it look again for nothing.
-            Found::Ours { text: there, .. } if there == text => return Ok(()),
+            Found::Ours { text: there, .. } if there == text => return Ok(Started::Already),
             Found::Nothing | Found::Ours { .. } => {}
         }
         let (member, advertised) = (self.listening(spec), spec.clone());
@@ -194,11 +214,12 @@ impl Launcher for StaticPodLauncher {
         let dir = &self.config.member.data_dir;
         // Made here, mode 0700, since the kubelet would make it readable to everybody.
         let made = data_dir::ensure(dir)?;
-        folder.write(&text).inspect_err(|_| {
+        let written = folder.write(&text).inspect_err(|_| {
             if made {
                 let _ = std::fs::remove_dir(dir);
             }
-        })
+        });
+        written.map(|()| Started::Now)
     }
 
     async fn running(&self) -> Running {
@@ -251,11 +272,11 @@ impl Launcher for StaticPodLauncher {
         hints
     }
 
-    async fn stop(&self) -> Result<(), LaunchError> {
+    async fn stop(&self, whose: &Identity) -> Result<Guarded, LaunchError> {
         let _no_start_meanwhile = self.one_at_a_time.lock().await;
         let folder = self.folder()?;
-        if let Found::Foreign { what } = folder.found()? {
-            return if self.runs().await { Err(self.refuse_foreign(&folder, what)) } else { Ok(()) };
+        if let Some(theirs) = self.others(&folder, whose).await? {
+            return Ok(Guarded::NotOurs(theirs));
         }
         let removed = folder.remove()?;
         let seen = self.gone().await?;
@@ -268,19 +289,24 @@ impl Launcher for StaticPodLauncher {
             tokio::time::sleep(EVERY).await;
         }
         self.stays_away(false);
-        Ok(())
+        Ok(Guarded::Done(()))
     }
 
-    async fn discard_data(&self, folder: bool) -> Result<Option<PathBuf>, LaunchError> {
+    /// Always moves the data aside: kubeadm's tools and the kubelet work on the same directory.
+    async fn discard_data(&self, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, LaunchError> {
         let _no_start_meanwhile = self.one_at_a_time.lock().await;
         let path = self.config.member.data_dir.clone();
+        if let Some(theirs) = self.others(&self.folder()?, whose).await? {
+            return Ok(Guarded::NotOurs(theirs));
+        }
         if self.runs().await {
             return Err(refuse(format!("the member's etcd runs: {} is in use", path.display()), &["stop it first"]));
         }
         if let Found::Ours { .. } = self.folder()?.found()? {
             return Err(refuse("the kubelet still has the member's manifest", &["stop the member first"]));
         }
-        blocking(move || data_dir::set_aside(&path, folder)).await
+        let (whose, how) = (*whose, Discard { keep: true, ..how });
+        blocking(move || data_dir::discard_its(&path, &whose, how)).await
     }
 
     async fn data_size(&self) -> u64 {

@@ -20,14 +20,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::probes::Probes;
 use super::yaml;
 use crate::launch::flags::{self, Wiring};
-use crate::launch::{EtcdVersion, MemberConfig, StaticPodConfig, refuse, url};
+use crate::launch::{EtcdVersion, MemberConfig, StaticPodConfig, mark, refuse, url};
 use crate::pipeline::{LaunchError, MemberSpec};
 
 /// The manifest's name in the kubelet's folder, as kubeadm's.
 pub(super) const FILE: &str = "etcd.yaml";
-
-/// What the first line of a manifest of runner's begins with.
-pub(super) const MARK: &str = "# Written by runner for the etcd member ";
 
 /// Where kubeadm's discovery of endpoints, and runner's, looks.
 const ADVERTISED: &str = "kubeadm.kubernetes.io/etcd.advertise-client-urls";
@@ -39,8 +36,7 @@ const NODE_CRITICAL: i32 = 2_000_001_000;
 pub(super) fn manifest(spec: &MemberSpec, config: &StaticPodConfig, version: &EtcdVersion) -> Result<String, LaunchError> {
     let pod = serde_json::to_value(pod(spec, config, version)?)
         .map_err(|e| refuse(format!("the manifest cannot be written: {e}"), &[]))?;
-    let comment = format!("{MARK}{}; removed when its join is undone.\n", spec.name);
-    Ok(comment + &yaml::document(&pod))
+    Ok(format!("{}\n{}", mark::line(&spec.name, spec.identity.as_ref()), yaml::document(&pod)))
 }
 
 /// Where a member listens for clients: on loopback too, for the API server and the probes of this node, as kubeadm has it.

@@ -8,9 +8,10 @@ use std::time::SystemTime;
 
 use rustix::fs::OFlags;
 
-use super::unit::{Files, MARK};
+use super::unit::Files;
+use crate::launch::mark::{self, MARK};
 use crate::launch::{data_dir, refuse};
-use crate::pipeline::LaunchError;
+use crate::pipeline::{Identity, LaunchError};
 
 /// Where a unit's files are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,12 @@ impl Paths {
     /// When the unit was written; none where there is none of ours.
     pub(super) fn since(&self) -> Option<SystemTime> {
         ours(&self.unit).ok().flatten()
+    }
+
+    /// Whose the unit is, by its first line; none where there is none of ours, or one that names no ids.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        self.since()?;
+        mark::identity(&fs::read_to_string(&self.unit).ok()?)
     }
 
     /// Writes both, each whole or not at all.

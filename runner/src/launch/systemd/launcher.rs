@@ -7,10 +7,11 @@ use async_trait::async_trait;
 
 use super::files::Paths;
 use super::{systemctl, unit};
+use crate::launch::data_dir::Claim;
 use crate::launch::procs;
 use crate::launch::program::EtcdProgram;
 use crate::launch::{SystemdConfig, blocking, data_dir, flags, log, preflight, refuse};
-use crate::pipeline::{DataDir, LaunchError, Launcher, MemberSpec, Running};
+use crate::pipeline::{DataDir, Discard, Guarded, Identity, LaunchError, Launcher, MemberSpec, Running, Started};
 
 /// How many of the member's last words are told.
 const LAST_WORDS: usize = 20;
@@ -76,6 +77,18 @@ impl SystemdLauncher {
         Ok(())
     }
 
+    /// Whose the unit or the data is, where it is not this member's.
+    async fn others(&self, whose: &Identity) -> Result<Option<String>, LaunchError> {
+        let paths = self.paths()?;
+        if let Some(theirs) = paths.identity().filter(|theirs| theirs != whose) {
+            return Ok(Some(format!("{} was written for member {}", paths.unit.display(), theirs.member_id)));
+        }
+        Ok(match data_dir::claimed(&self.config.member.data_dir, whose).await? {
+            Claim::Others(what) => Some(what),
+            Claim::Its | Claim::Nobodys => None,
+        })
+    }
+
     /// The last words since the unit was written; at the end what they mean.
     async fn last_words(&self, since: SystemTime) -> (Vec<String>, bool) {
         let mut words = log::last(&systemctl::log(&self.unit(), since).await, LAST_WORDS);
@@ -107,10 +120,10 @@ impl Launcher for SystemdLauncher {
         self.config.member.data_dir.clone()
     }
 
-    async fn start(&self, spec: &MemberSpec) -> Result<(), LaunchError> {
+    async fn start(&self, spec: &MemberSpec) -> Result<Started, LaunchError> {
         let _one_at_a_time = self.one_at_a_time.lock().await;
         if self.runs().await {
-            return Ok(());
+            return Ok(Started::Already);
         }
         self.check().await?;
         let paths = self.paths()?;
@@ -123,13 +136,14 @@ impl Launcher for SystemdLauncher {
         .await?;
         paths.write(&files)?;
         systemctl::reload().await?;
-        systemctl::start(&self.unit()).await
+        systemctl::start(&self.unit()).await.map(|()| Started::Now)
     }
 
     /// The unit stays as it is written.
-    async fn restart(&self, _: &MemberSpec) -> Result<bool, LaunchError> {
+    async fn restart(&self, spec: &MemberSpec) -> Result<bool, LaunchError> {
         let _one_at_a_time = self.one_at_a_time.lock().await;
-        if self.paths()?.since().is_none() {
+        let Some(whose) = &spec.identity else { return Ok(false) };
+        if self.paths()?.since().is_none() || self.others(whose).await?.is_some() {
             return Ok(false);
         }
         systemctl::stop(&self.unit()).await?;
@@ -167,23 +181,26 @@ impl Launcher for SystemdLauncher {
         vec![format!("see `systemctl status {unit}` and `journalctl -u {unit}`", unit = self.unit())]
     }
 
-    async fn stop(&self) -> Result<(), LaunchError> {
+    async fn stop(&self, whose: &Identity) -> Result<Guarded, LaunchError> {
         let _no_start_meanwhile = self.one_at_a_time.lock().await;
+        if let Some(theirs) = self.others(whose).await? {
+            return Ok(Guarded::NotOurs(theirs));
+        }
         let paths = self.paths()?;
         // Only what is ours is stopped: another unit of that name is none of our business.
         if paths.since().is_none() {
             if self.runs().await {
-                let text = format!("the member's etcd runs, but not by {} of runner's", paths.unit.display());
-                return Err(refuse(text, &["find out who runs it: systemctl status <its process id>"]));
+                let (path, unit) = (self.config.member.data_dir.display(), paths.unit.display());
+                return Ok(Guarded::NotOurs(format!("an etcd uses {path}, and not by {unit} of runner's")));
             }
-            return paths.remove();
+            return paths.remove().map(Guarded::Done);
         }
         systemctl::stop(&self.unit()).await?;
         paths.remove()?;
         systemctl::reload().await?;
         systemctl::forget(&self.unit()).await;
         match self.runs().await {
-            false => Ok(()),
+            false => Ok(Guarded::Done(())),
             true => Err(refuse(
                 format!("{} is stopped, and an etcd still uses {}", self.unit(), self.config.member.data_dir.display()),
                 &["somebody else started it: end it, then `runner rollback`"],
@@ -191,13 +208,14 @@ impl Launcher for SystemdLauncher {
         }
     }
 
-    async fn discard_data(&self, folder: bool) -> Result<Option<PathBuf>, LaunchError> {
+    async fn discard_data(&self, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, LaunchError> {
         let _no_start_meanwhile = self.one_at_a_time.lock().await;
         let path = self.config.member.data_dir.clone();
         if self.runs().await {
             return Err(refuse(format!("the member's etcd runs: {} is in use", path.display()), &["stop it first"]));
         }
-        blocking(move || data_dir::discard(&path, folder)).await.map(|()| None)
+        let whose = *whose;
+        blocking(move || data_dir::discard_its(&path, &whose, how)).await
     }
 
     async fn data_size(&self) -> u64 {

@@ -7,11 +7,8 @@
 use std::path::Path;
 
 use crate::launch::flags::{self, Wiring};
-use crate::launch::{EtcdVersion, SystemdConfig, refuse};
+use crate::launch::{EtcdVersion, SystemdConfig, mark, refuse};
 use crate::pipeline::{LaunchError, MemberSpec};
-
-/// What the first line of a file of runner's begins with.
-pub(super) const MARK: &str = "# Written by runner for the etcd member ";
 
 /// A unit and its environment file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +35,7 @@ pub(super) fn files(
     let arguments = flags::arguments(data_dir.chain(gates).collect(), &member.extra_args)?;
     let program = config.etcd.display().to_string();
     let command: Result<Vec<_>, _> = std::iter::once(&program).chain(&arguments).map(|word| argument(word)).collect();
-    let mark = format!("{MARK}{}; removed when its join is undone.", spec.name);
+    let mark = mark::line(&spec.name, spec.identity.as_ref());
     let data_dir = path(&member.data_dir)?;
     let unit = format!(
         "\
@@ -130,10 +127,14 @@ fn one_line(text: &str) -> Result<&str, LaunchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::MemberId;
     use crate::launch::MemberConfig;
+    use crate::pipeline::Identity;
 
     fn spec() -> MemberSpec {
         MemberSpec {
+            identity: Some(Identity { cluster_id: 7, member_id: MemberId(0xbeef) }),
+            started: false,
             name: "n2".into(),
             peer_urls: vec!["http://10.0.0.2:2380".into()],
             client_urls: vec!["http://10.0.0.2:2379".into()],
@@ -161,7 +162,7 @@ mod tests {
     fn a_joining_member() {
         let files = written("3.6.5", &["--quota-backend-bytes=1"], &[("GOGC", "50")]).unwrap();
         insta::assert_snapshot!(files.unit, @r"
-        # Written by runner for the etcd member n2; removed when its join is undone.
+        # Written by runner for the etcd member n2 (member beef of cluster 7); removed when its join is undone.
         [Unit]
         Description=etcd member n2
         Documentation=https://etcd.io/docs/
@@ -197,7 +198,7 @@ mod tests {
         WantedBy=multi-user.target
         ");
         insta::assert_snapshot!(files.environment, @r#"
-        # Written by runner for the etcd member n2; removed when its join is undone.
+        # Written by runner for the etcd member n2 (member beef of cluster 7); removed when its join is undone.
         ETCD_NAME="n2"
         ETCD_LISTEN_PEER_URLS="http://10.0.0.2:2380"
         ETCD_INITIAL_ADVERTISE_PEER_URLS="http://10.0.0.2:2380"

@@ -109,6 +109,9 @@ impl Reversible for AddLearner {
                             &format!("member {id} now has other peer URLs: it may be somebody else's"),
                         ));
                     }
+                    if member.voter() && !run.journal.state().promote_intended {
+                        return Err(promoted_by_others(id));
+                    }
                     removed = Some(id);
                     if run.journal.state().added != Some(id) {
                         // So that a second undo knows it by its id.
@@ -212,6 +215,15 @@ fn slot_failure(text: &str, other: &Member) -> Failure {
 pub(super) fn removed_by_other(id: MemberId) -> Failure {
     Failure::new(Outcome::RolledBack, format!("member {id} was removed from the list by somebody else"))
         .hint("find out who removes members here (a cluster controller, another operator) before joining again")
+}
+
+/// Somebody else promoted our member while it was to be removed. Only a promotion that this run asked for itself, and whose answer was
+/// lost, is taken back: until it is known, the member counts as a learner.
+fn promoted_by_others(id: MemberId) -> UndoError {
+    UndoError {
+        error: format!("member {id} is a voter now: somebody else promoted it"),
+        remedy: "run `runner resume` to verify it; only a person removes a voter".to_owned(),
+    }
 }
 
 fn by_hand(run: &Run, error: &str) -> UndoError {

@@ -7,7 +7,8 @@ use crate::cluster::{Member, MemberId, MemberList};
 use crate::pipeline::journal::Record;
 use crate::pipeline::run::{Patience, Run};
 use crate::pipeline::step::{Reversible, StepName, UndoError};
-use crate::pipeline::{DataDir, Failure, MemberSpec, Outcome, Running};
+use crate::pipeline::adoption::Standing;
+use crate::pipeline::{DataDir, Discard, Failure, Guarded, Identity, LaunchError, MemberSpec, Outcome, Running};
 
 /// Starts the member; the undo stops it and removes what it wrote.
 pub(in crate::pipeline) struct StartMember;
@@ -32,9 +33,11 @@ impl Reversible for StartMember {
             };
             let member = ours(run, &list)?;
             if !handed_over {
+                its_own_data(run, &list).await?;
                 // The list must be the one that etcd sees at its start, or it refuses with `member count is unequal`.
                 let spec = spec(run, &list, member.id);
-                run.record(Record::StartIntended)?;
+                let running = ran_before(run).await;
+                run.record(Record::StartIntended { running })?;
                 run.parts.launcher.start(&spec).await?;
                 handed_over = true;
             } else if let Running::No { log } = run.parts.launcher.running().await {
@@ -58,14 +61,15 @@ impl Reversible for StartMember {
         if !state.start_intended {
             return Ok(None);
         }
-        let ours = state.added.is_some();
+        let (ours, keep) = (state.added.is_some(), state.promote_intended || state.promoted);
+        if state.was_running {
+            return Ok(Some("the member runs on, as it did before".to_owned()));
+        }
+        let Some(whose) = run.identity() else { return Ok(None) };
         let launcher = std::sync::Arc::clone(&run.parts.launcher);
-        let path = launcher.data_dir_path();
-        let failed = |error: crate::pipeline::LaunchError| UndoError {
-            error: error.message,
-            remedy: format!("stop the member's etcd, then remove {}", path.display()),
-        };
-        launcher.stop().await.map_err(failed)?;
+        if let Guarded::NotOurs(theirs) = launcher.stop(&whose).await.map_err(failed)? {
+            return Ok(Some(leave(run, theirs)));
+        }
         // Data that was there before is not ours to remove, and a member that was taken over keeps its log: without it, it could
         // never start again.
         let folder = match run.data_dir_before() {
@@ -73,11 +77,48 @@ impl Reversible for StartMember {
             Some(DataDir::Empty) if ours => false,
             _ => return Ok(Some("the member is stopped; its data stays".to_owned())),
         };
-        let aside = launcher.discard_data(folder).await.map_err(failed)?;
-        Ok(Some(match aside {
-            Some(aside) => format!("the member is stopped and its data moved to {}", aside.display()),
-            None => "the member is stopped and its data removed".to_owned(),
+        Ok(Some(match launcher.discard_data(&whose, Discard { folder, keep }).await.map_err(failed)? {
+            Guarded::Done(Some(aside)) => format!("the member is stopped and its data moved to {}", aside.display()),
+            Guarded::Done(None) => "the member is stopped and its data removed".to_owned(),
+            Guarded::NotOurs(theirs) => leave(run, theirs),
         }))
+    }
+}
+
+/// The way on after a stop or a discard that failed is to try again: each looks whose it is first, which a person would have to do, too.
+fn failed(error: LaunchError) -> UndoError {
+    let hints: String = error.hints.iter().map(|hint| format!("{hint}; ")).collect();
+    UndoError { error: error.message, remedy: format!("{hints}then run `runner rollback` again") }
+}
+
+/// Leaves what is not ours, and remembers to say so.
+fn leave(run: &mut Run, theirs: String) -> String {
+    let text = format!("left as it is: {theirs}");
+    run.left.push(theirs);
+    text
+}
+
+/// The member must find no other data than its own: etcd starts from whatever is there. And where it has run, it must find that: without
+/// its log it would break what it has promised to the others.
+async fn its_own_data(run: &Run, list: &MemberList) -> Result<(), Failure> {
+    let dir = run.parts.launcher.data_dir().await?;
+    if matches!(dir, DataDir::Foreign { .. }) && run.parts.launcher.running().await == Running::Yes {
+        // An etcd that has just come up has no log yet. Starting what runs is doing nothing.
+        return Ok(());
+    }
+    match run.standing(list).await? {
+        Standing::Stop(stop) => Err(Failure::new(Outcome::RolledBack, stop.message).hint(stop.remedy)),
+        Standing::Fresh | Standing::Adopt(_) | Standing::Resume(_) | Standing::Voter(_) => Ok(()),
+    }
+}
+
+/// Whether the member runs before this run starts it. What cannot be seen of a member that was taken over is taken for running: the undo
+/// must not stop what its owner has started.
+async fn ran_before(run: &Run) -> bool {
+    match run.parts.launcher.running().await {
+        Running::Yes => true,
+        Running::No { .. } => false,
+        Running::Unknown => run.journal.state().adopted.is_some(),
     }
 }
 
@@ -98,7 +139,10 @@ pub(super) fn spec(run: &Run, list: &MemberList, id: MemberId) -> MemberSpec {
         };
         m.peer_urls.iter().map(move |url| (name.clone(), url.clone()))
     });
+    let started = run.journal.state().start_intended || list.get(id).is_some_and(Member::started);
     MemberSpec {
+        identity: Some(Identity { cluster_id: list.cluster_id, member_id: id }),
+        started,
         name: run.plan.name.clone(),
         peer_urls: run.plan.peer_urls.clone(),
         client_urls: run.plan.client_urls.clone(),

@@ -190,6 +190,11 @@ impl World {
         Journal::in_memory(&self.journal).unwrap().state().unfinished()
     }
 
+    /// The state folder is gone: the next run knows nothing of this one.
+    pub fn forget_the_run(&self) {
+        self.journal.lock().unwrap().clear();
+    }
+
     /// Forgets that the run came to its end: as if the runner had died just before it wrote that.
     pub fn forget_the_end(&self) {
         let mut lines = self.journal.lock().unwrap();
@@ -242,7 +247,27 @@ impl World {
         if let Some(id) = self.simulation.removed().iter().find(|id| !self.simulation.added().contains(id)) {
             return Err(format!("removed {id}, which it had not added"));
         }
+        if let Some(id) = self.voters_of_others_removed().first() {
+            return Err(format!("removed {id}, which somebody else had made a voter"));
+        }
+        for (node, id) in self.simulation.rejoined() {
+            let its = DataDir::Member { cluster_id: now.cluster_id, member_id: id };
+            if !now.get(id).is_some_and(|m| m.voter()) {
+                return Err(format!("{id}, which others had put on {node}, is no voter any more"));
+            }
+            if self.simulation.data_dir(&node) != its || !self.simulation.runs(&node) {
+                return Err(format!("{id}, which others had put on {node}, has lost its data or its process"));
+            }
+        }
         self.never_two_learners()
+    }
+
+    /// Members that somebody else promoted and the runner removed.
+    fn voters_of_others_removed(&self) -> Vec<MemberId> {
+        let changes = self.simulation.mutations();
+        let by_others = |id| changes.iter().any(|m| m.id == id && m.kind == MutationKind::Promoted && m.by == By::Rival);
+        let removed = changes.iter().filter(|m| m.kind == MutationKind::Removed && m.by == By::Runner).map(|m| m.id);
+        removed.filter(|id| by_others(*id)).collect()
     }
 
     /// Judges what is left: promoted, or as it was; never between. Returns whether it is promoted.
@@ -261,7 +286,7 @@ impl World {
             [member] if member.voter() => return Ok(true),
             others => return Err(format!("left between: {others:?}")),
         }
-        if self.taken_away() {
+        if self.taken_away() || !self.simulation.rejoined().is_empty() {
             return Ok(false);
         }
         if self.simulation.runs(NODE) {

@@ -4,6 +4,7 @@ mod exhaustive;
 mod joins;
 mod kubernetes;
 mod pairs;
+mod ownership;
 mod policies;
 mod random;
 mod silent;

@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::cluster::{Class, Cluster, ClusterError, Member, Result, View};
-use crate::pipeline::{Launcher, MemberSpec};
+use crate::pipeline::{Discard, Identity, Launcher, MemberSpec};
 
 mod faults;
 mod refusals;
@@ -18,13 +18,26 @@ const VERSIONS: [&str; 8] = ["3.4.23", "3.5.16", "3.5.29", "3.5.30", "3.5.35", "
 /// What a launcher is told, from the member list.
 fn spec(simulation: &Simulation, list: &MemberList, name: &str) -> MemberSpec {
     let label = |m: &Member| if m.name.is_empty() { name.to_owned() } else { m.name.clone() };
+    let identity = list.by_peer_urls(&[simulation.peer_url(name)]).map(|m| whose(simulation, m.id));
     MemberSpec {
+        identity,
+        started: false,
         name: name.to_owned(),
         peer_urls: vec![simulation.peer_url(name)],
         client_urls: vec![simulation.client_url(name)],
         initial_cluster: list.members.iter().map(|m| (label(m), m.peer_urls[0].clone())).collect(),
         existing: true,
     }
+}
+
+/// The member of this id in the simulated cluster.
+fn whose(simulation: &Simulation, member_id: MemberId) -> Identity {
+    Identity { cluster_id: simulation.members().cluster_id, member_id }
+}
+
+/// Data is removed, with the directory or without.
+fn removed(folder: bool) -> Discard {
+    Discard { folder, keep: false }
 }
 
 /// Adds and starts a member, without waiting for it.

@@ -64,7 +64,7 @@ async fn the_seven_second_stall_and_the_restart_that_cuts_it() {
         assert!(simulation.members().get(id).unwrap().started());
         assert_eq!(cluster.status(&simulation.client_url("node-2")).await.unwrap_err().reason, Reason::Unreachable);
         if restart {
-            launcher.stop().await.unwrap();
+            launcher.stop(&whose(&simulation, id)).await.unwrap();
             let list = cluster.member_list(&leader).await.unwrap();
             launcher.start(&spec(&simulation, &list, "node-2")).await.unwrap();
         }
@@ -115,12 +115,12 @@ fn split(name: &str) -> Incident {
 #[tokio::test(start_paused = true)]
 async fn a_started_id_with_an_empty_directory_panics() {
     let simulation = Simulation::builder().build();
-    let (leader, _) = begin(&simulation, "node-4").await.unwrap();
+    let (leader, id) = begin(&simulation, "node-4").await.unwrap();
     sleep(seconds(1)).await;
     let (cluster, launcher) = (simulation.cluster(), simulation.launcher("node-4"));
-    assert!(launcher.discard_data(false).await.is_err(), "not while it runs");
-    launcher.stop().await.unwrap();
-    launcher.discard_data(false).await.unwrap();
+    assert!(launcher.discard_data(&whose(&simulation, id), removed(false)).await.is_err(), "not while it runs");
+    launcher.stop(&whose(&simulation, id)).await.unwrap();
+    launcher.discard_data(&whose(&simulation, id), removed(false)).await.unwrap();
     assert_eq!(launcher.data_dir().await.unwrap(), DataDir::Empty);
     let list = cluster.member_list(&leader).await.unwrap();
     launcher.start(&spec(&simulation, &list, "node-4")).await.unwrap();
@@ -135,7 +135,7 @@ async fn a_removed_id_with_its_data_ends() {
     sleep(seconds(1)).await;
     let (cluster, launcher) = (simulation.cluster(), simulation.launcher("node-4"));
     let list = cluster.member_list(&leader).await.unwrap();
-    launcher.stop().await.unwrap();
+    launcher.stop(&whose(&simulation, id)).await.unwrap();
     assert_eq!(launcher.data_dir().await.unwrap(), DataDir::Member { cluster_id: list.cluster_id, member_id: id });
     cluster.remove(&leader, id).await.unwrap();
     launcher.start(&spec(&simulation, &list, "node-4")).await.unwrap();
@@ -153,8 +153,8 @@ async fn starting_and_stopping_twice_is_doing_it_once() {
     sleep(seconds(1)).await;
     assert!(simulation.runs("node-4") && simulation.members().get(id).unwrap().started());
     for _ in 0..2 {
-        launcher.stop().await.unwrap();
-        launcher.discard_data(true).await.unwrap();
+        launcher.stop(&whose(&simulation, id)).await.unwrap();
+        launcher.discard_data(&whose(&simulation, id), removed(true)).await.unwrap();
     }
     assert_eq!((simulation.data_dir("node-4"), launcher.data_size().await), (DataDir::Absent, 0));
 }

@@ -27,6 +27,8 @@ fn spec(existing: bool) -> MemberSpec {
         initial_cluster.remove(0);
     }
     MemberSpec {
+        identity: None,
+        started: false,
         name: "n2".into(),
         peer_urls: vec!["https://10.0.0.2:2380".into()],
         client_urls: vec!["https://10.0.0.2:2379".into()],
@@ -254,6 +256,8 @@ fn differences(minor: &str, name: &str) -> Vec<String> {
     config.startup_timeout = std::time::Duration::from_secs(failures as u64 * 10);
     let name = value("name");
     let spec = MemberSpec {
+        identity: None,
+        started: false,
         peer_urls: list("initial-advertise-peer-urls"),
         client_urls: list("advertise-client-urls"),
         initial_cluster: vec![(name.clone(), value("initial-advertise-peer-urls"))],
@@ -339,4 +343,14 @@ fn it_is_what_real_kubeadm_writes_but_for_the_comment_and_the_startup_probe() {
             .collect();
         assert_eq!(found, expected, "{name}");
     }
+}
+
+#[test]
+fn a_manifest_says_whose_it_is() {
+    use crate::cluster::MemberId;
+    let whose = crate::pipeline::Identity { cluster_id: 7, member_id: MemberId(0xbeef) };
+    let spec = MemberSpec { identity: Some(whose), ..spec(true) };
+    let text = manifest(&spec, &config("3.6.5"), &"3.6.5".parse().unwrap()).unwrap();
+    assert_eq!(mark::identity(&text), Some(whose));
+    assert_eq!(mark::identity(&written(&config("3.6.5"), "3.6.5", true).unwrap()), None);
 }
