@@ -55,6 +55,8 @@ pub enum Reason {
     TooManyRequests,
     /// The member is stopping.
     Stopped,
+    /// Raft took no proposal, since leadership is being handed over (`move-leader`, and every graceful stop of a leader).
+    ProposalDropped,
     /// Our deadline for the call passed: it may or may not be applied.
     DeadlineExceeded,
     /// The call was cancelled: it may or may not be applied.
@@ -65,7 +67,9 @@ pub enum Reason {
     Unreachable,
     /// The TLS handshake failed: wrong CA, wrong name, or a refused client certificate.
     Tls,
-    /// Something this runner has no name for.
+    /// The server, or something on the way to it, failed in a way that this runner has no name for: a change may have been applied.
+    Unknown,
+    /// A refusal that this runner has no name for.
     Other,
 }
 
@@ -125,6 +129,8 @@ const MESSAGES: &[(&str, Reason)] = &[
     ("etcdserver: authentication failed, invalid user ID or password", Reason::Unauthenticated),
     ("etcdserver: too many requests", Reason::TooManyRequests),
     ("etcdserver: server stopped", Reason::Stopped),
+    // From raft itself (`ErrProposalDropped`): etcd has no entry for it and sends it on as it is.
+    ("raft proposal dropped", Reason::ProposalDropped),
 ];
 
 impl Reason {
@@ -145,8 +151,11 @@ impl Reason {
             | NoLeader
             | NotLeader
             | TooManyRequests
+            | ProposalDropped
             | Unreachable => Class::Retry,
-            LeaderChanged | RequestTimedOut | DeadlineExceeded | Cancelled | ConnectionLost | Stopped => Class::Ambiguous,
+            LeaderChanged | RequestTimedOut | DeadlineExceeded | Cancelled | ConnectionLost | Stopped | Unknown => {
+                Class::Ambiguous
+            }
             PeerUrlExists | MemberExists | MemberNotLearner | MemberNotFound | BadUrls | NoSpace | Corrupt
             | ClusterIdMismatch | PermissionDenied | Unauthenticated | Tls | Other => Class::Fatal,
         }

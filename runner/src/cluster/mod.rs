@@ -32,8 +32,9 @@ pub trait Cluster: Send + Sync {
     /// The endpoint's own status: no quorum needed, learners answer too.
     async fn status(&self, endpoint: &str) -> Result<MemberStatus>;
 
-    /// The raised alarms. Refused by a learner.
-    async fn alarms(&self, endpoint: &str) -> Result<Vec<Alarm>>;
+    /// Has one entry go through consensus, and returns once the endpoint has applied it. It changes no key and no revision. Refused by a
+    /// learner.
+    async fn propose(&self, endpoint: &str) -> Result<()>;
 
     /// Adds a member with these peer URLs as a learner and returns its id.
     async fn add_learner(&self, endpoint: &str, peer_urls: &[String]) -> Result<MemberId>;

@@ -35,6 +35,23 @@ pub struct MemberStatus {
     pub round_trip: Duration,
 }
 
+impl MemberStatus {
+    /// The alarms that it knows of: etcd reports each among its errors (`Status` in server/etcdserver/api/v3rpc/maintenance.go), as
+    /// protobuf's text, `memberID:10276657743932975437 alarm:NOSPACE`. The spaces are not to be relied on.
+    pub fn alarms(&self) -> Vec<Alarm> {
+        let read = |error: &String| {
+            let (member, kind) = error.trim().strip_prefix("memberID:")?.split_once(char::is_whitespace)?;
+            let kind = match kind.trim().strip_prefix("alarm:")?.trim() {
+                "NOSPACE" => AlarmKind::Nospace,
+                "CORRUPT" => AlarmKind::Corrupt,
+                _ => AlarmKind::Unknown,
+            };
+            Some(Alarm { member: MemberId(member.parse().ok()?), kind })
+        };
+        self.errors.iter().filter_map(read).collect()
+    }
+}
+
 /// What an alarm is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -68,4 +85,38 @@ pub struct MemberMetrics {
     /// `etcd_network_snapshot_receive_inflights_total` or `etcd_server_snapshot_apply_in_progress_total`: a snapshot is on its
     /// way or being applied. (The former metric is absent until a first snapshot comes; the latter is always there.)
     pub snapshot_in_flight: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alarms_are_read_off_the_errors() {
+        let errors = [
+            "etcdserver: no leader",
+            "memberID:10276657743932975437 alarm:NOSPACE ",
+            "memberID:1  alarm:CORRUPT",
+            "memberID:2 alarm:7",
+            "memberID:x alarm:NOSPACE",
+        ];
+        let status = MemberStatus {
+            cluster_id: 1,
+            member_id: MemberId(1),
+            version: String::new(),
+            db_size: 0,
+            db_size_in_use: 0,
+            leader: None,
+            raft_index: 0,
+            raft_applied_index: 0,
+            raft_term: 0,
+            learner: false,
+            errors: errors.map(str::to_owned).into(),
+            round_trip: Duration::ZERO,
+        };
+        let alarm = |id, kind| Alarm { member: MemberId(id), kind };
+        let expected =
+            [alarm(0x8e9e_05c5_2164_694d, AlarmKind::Nospace), alarm(1, AlarmKind::Corrupt), alarm(2, AlarmKind::Unknown)];
+        assert_eq!(status.alarms(), expected);
+    }
 }

@@ -77,6 +77,14 @@ impl JoinLock for Locks {
         self.etcd.held(endpoint).await
     }
 
+    async fn waited_for(&self, endpoint: &str) -> Result<bool> {
+        self.etcd.waited_for(endpoint).await
+    }
+
+    fn lost(&self) -> bool {
+        self.etcd.lost()
+    }
+
     /// Gives up both, whatever becomes of the other.
     async fn release(&self, endpoint: &str) -> Result<()> {
         let (etcd, ()) = tokio::join!(self.etcd.release(endpoint), self.release_lease());

@@ -30,6 +30,12 @@ pub trait JoinLock: Send + Sync {
     /// Whether it is still ours, asked of the cluster.
     async fn held(&self, endpoint: &str) -> Result<bool>;
 
+    /// Whether another run waits behind this one.
+    async fn waited_for(&self, endpoint: &str) -> Result<bool>;
+
+    /// Whether the lock was ours and its lease is known to have ended, as far as the renewal in the background has found out. Asks nothing.
+    fn lost(&self) -> bool;
+
     /// Gives up the place. Nothing to give up is success.
     async fn release(&self, endpoint: &str) -> Result<()>;
 }

@@ -90,6 +90,8 @@ pub(super) struct Patience {
 const FIRST_DELAY: Duration = Duration::from_millis(10);
 /// The longest pause: what a person would not notice.
 const LONGEST_DELAY: Duration = Duration::from_millis(400);
+/// A wait that is over sooner is not worth a word.
+const UNSAID: Duration = Duration::from_millis(300);
 /// An unchanged reason is repeated after this time, so that a log shows that the run is alive.
 const SAY_AGAIN: Duration = Duration::from_secs(10);
 
@@ -218,6 +220,11 @@ impl Patience {
         Self { step, deadline: Instant::now() + limit, limit, delay: FIRST_DELAY, said: None }
     }
 
+    /// Starts anew: what was waited for has come, or is another thing now.
+    pub(super) fn renew(&mut self) {
+        (self.deadline, self.delay) = (Instant::now() + self.limit, FIRST_DELAY);
+    }
+
     /// Waits a little and says what for; fails when the limit has passed or the run was interrupted.
     pub(super) async fn wait(&mut self, run: &mut Run, reason: &str) -> Result<(), Failure> {
         let now = Instant::now();
@@ -226,8 +233,8 @@ impl Patience {
             return Err(Failure::new(Outcome::TimedOut, text));
         }
         let fresh = !self.said.as_ref().is_some_and(|(text, at)| text == reason && now - *at < SAY_AGAIN);
-        // The very first tries are quick and usually enough: nothing to say yet.
-        if fresh && self.delay > FIRST_DELAY * 4 {
+        // The very first tries are quick and usually enough: nothing to say yet. Time that a call took counts, too.
+        if fresh && self.limit - (self.deadline - now) > UNSAID {
             self.said = Some((reason.to_owned(), now));
             let left = Some(self.deadline - now);
             run.emit(EventKind::Waiting { step: self.step, reason: reason.to_owned(), left });

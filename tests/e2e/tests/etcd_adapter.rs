@@ -65,12 +65,26 @@ async fn every_version_is_understood() {
         let learner = RealMember::plan("m2", &binary, cluster.scratch.path(), with, &[]);
         a_learner_joins(&etcd, &mut cluster, learner, &at).await;
 
-        assert_eq!(etcd.alarms(&at).await.unwrap(), []);
+        a_proposal_is_an_entry(&etcd, &mut cluster, &at).await;
+        assert_eq!(etcd.status(&at).await.unwrap().alarms(), []);
         cluster.raise_nospace(0).await;
-        assert_eq!(etcd.alarms(&at).await.unwrap(), [Alarm { member: status.member_id, kind: AlarmKind::Nospace }]);
-        let errors = etcd.status(&at).await.unwrap().errors;
-        assert!(errors.iter().any(|e| e.contains("NOSPACE")), "{errors:?}");
+        let raised = etcd.status(&at).await.unwrap();
+        assert_eq!(raised.alarms(), [Alarm { member: status.member_id, kind: AlarmKind::Nospace }], "{raised:?}");
+        // An entry can be written all the same.
+        etcd.propose(&at).await.unwrap();
     }
+}
+
+/// A proposal is one entry of the log, applied by whoever answers, and changes no revision.
+async fn a_proposal_is_an_entry(etcd: &EtcdCluster, cluster: &mut RealCluster, at: &str) {
+    let revision = async |cluster: &RealCluster| {
+        cluster.client_of(0).await.get("k", None).await.unwrap().header().unwrap().revision()
+    };
+    let (before, revised) = (etcd.status(at).await.unwrap(), revision(cluster).await);
+    etcd.propose(at).await.unwrap();
+    let after = etcd.status(at).await.unwrap();
+    assert!(after.raft_applied_index > before.raft_applied_index, "{before:?} {after:?}");
+    assert_eq!(revision(cluster).await, revised);
 }
 
 /// Everything that etcd refuses while there is one voter.
@@ -119,7 +133,7 @@ async fn a_learner_joins(etcd: &EtcdCluster, cluster: &mut RealCluster, mut lear
 
     // What a learner refuses. The message is the same everywhere; the code is not.
     assert_eq!(reason(etcd.member_list(&there).await), Reason::NotSupportedForLearner);
-    assert_eq!(reason(etcd.alarms(&there).await), Reason::NotSupportedForLearner);
+    assert_eq!(reason(etcd.propose(&there).await), Reason::NotSupportedForLearner);
     assert_eq!(reason(etcd.linearizable_read(&there).await), Reason::NotSupportedForLearner);
     assert_eq!(reason(etcd.promote(&there, id).await), Reason::NotSupportedForLearner);
     cluster.members.push(learner);

@@ -35,6 +35,8 @@ fn from_status(status: &tonic::Status, target: &Target, endpoint: &str) -> Clust
         Code::Cancelled => Reason::Cancelled,
         // Sent by a gRPC server that is going away, or by something in between.
         Code::Unavailable => Reason::ConnectionLost,
+        // What a proxy makes of its own troubles, and a future etcd of new ones: nothing that says "refused".
+        Code::Unknown | Code::Internal | Code::Aborted | Code::ResourceExhausted => Reason::Unknown,
         _ => Reason::Other,
     });
     let message = match (status.message(), status.code()) {
@@ -104,7 +106,11 @@ mod tests {
             ),
             (Code::PermissionDenied, "something new", Reason::PermissionDenied),
             (Code::Unavailable, "something new", Reason::ConnectionLost),
-            (Code::Internal, "something new", Reason::Other),
+            (Code::Unknown, "raft proposal dropped", Reason::ProposalDropped),
+            (Code::Unknown, "something new", Reason::Unknown),
+            (Code::Internal, "something new", Reason::Unknown),
+            (Code::InvalidArgument, "something new", Reason::Other),
+            (Code::FailedPrecondition, "something new", Reason::Other),
         ];
         for (code, message, reason) in cases {
             let error = of(tonic::Status::new(code, message));

@@ -5,6 +5,7 @@
 //! Like any lock with a lease it is no fence: a holder that was frozen for longer than [`LEASE_TTL`] may believe in it for a
 //! moment longer. etcd itself is the fence here: it takes one learner at a time.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub struct EtcdLock {
     prefix: String,
     place: tokio::sync::Mutex<Option<Place>>,
     endpoints: Endpoints,
+    /// The renewal has found that our lease is gone.
+    lost: Arc<AtomicBool>,
 }
 
 /// The endpoints that were ever given, the last one that worked first.
@@ -75,7 +78,8 @@ impl EtcdLock {
     /// `run` becomes part of a key, so it should be a plain word such as a UUID.
     pub fn new(cluster: Arc<EtcdCluster>, run: String, node: String) -> Self {
         let prefix = PREFIX.to_owned();
-        Self { cluster, run, node, prefix, place: tokio::sync::Mutex::default(), endpoints: Arc::default() }
+        let (place, endpoints, lost) = (tokio::sync::Mutex::default(), Arc::default(), Arc::default());
+        Self { cluster, run, node, prefix, place, endpoints, lost }
     }
 
     /// The same with other keys. Joiners exclude each other only where they agree on the prefix, `/…/`.
@@ -128,7 +132,8 @@ impl EtcdLock {
     }
 
     fn place(&self, created: i64, lease: i64) -> Place {
-        let keeper = tokio::spawn(keep_alive(self.cluster.clone(), self.endpoints.clone(), lease));
+        self.lost.store(false, Ordering::Relaxed);
+        let keeper = tokio::spawn(keep_alive(self.cluster.clone(), self.endpoints.clone(), lease, self.lost.clone()));
         Place { created, lease, waited: false, keeper }
     }
 
@@ -207,6 +212,16 @@ impl JoinLock for EtcdLock {
         Ok(queue.first().is_some_and(|kv| kv.key() == self.key().as_bytes()))
     }
 
+    async fn waited_for(&self, endpoint: &str) -> Result<bool> {
+        self.remember(endpoint);
+        let queue = self.queue(endpoint).await?;
+        Ok(queue.last().is_some_and(|kv| kv.key() != self.key().as_bytes()))
+    }
+
+    fn lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
     async fn release(&self, endpoint: &str) -> Result<()> {
         self.remember(endpoint);
         let mut place = self.place.lock().await;
@@ -253,7 +268,7 @@ fn holder(kv: &KeyValue, before: usize) -> Queue {
 /// Renews the lease until it is gone, at whichever of the known endpoints answers.
 ///
 /// One renewal is one short stream, so that nothing has to be repaired when a connection or a leader is lost.
-async fn keep_alive(cluster: Arc<EtcdCluster>, endpoints: Endpoints, lease: i64) {
+async fn keep_alive(cluster: Arc<EtcdCluster>, endpoints: Endpoints, lease: i64, lost: Arc<AtomicBool>) {
     loop {
         let known = endpoints.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut renewed = false;
@@ -264,7 +279,10 @@ async fn keep_alive(cluster: Arc<EtcdCluster>, endpoints: Endpoints, lease: i64)
                     renewed = true;
                     break;
                 }
-                Ok(false) => return,
+                Ok(false) => {
+                    tracing::warn!("the join lock's lease {lease:x} has ended");
+                    return lost.store(true, Ordering::Relaxed);
+                }
                 Err(error) => tracing::debug!(%error, "the join lock's lease was not renewed here"),
             }
         }

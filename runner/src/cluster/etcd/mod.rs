@@ -11,9 +11,7 @@ use async_trait::async_trait;
 use etcd_client::{AlarmAction, AlarmType, Channel, Client, GetOptions, MemberAddOptions};
 use tokio::time::{Instant, timeout};
 
-use super::{
-    Alarm, AlarmKind, Cluster, ClusterError, Member, MemberId, MemberList, MemberMetrics, MemberStatus, Reason, Result,
-};
+use super::{Cluster, ClusterError, Member, MemberId, MemberList, MemberMetrics, MemberStatus, Reason, Result};
 use crate::tls::{self, ClientTls, LoadedTls, TlsError};
 use connect::Target;
 
@@ -157,17 +155,14 @@ impl Cluster for EtcdCluster {
         .await
     }
 
-    async fn alarms(&self, endpoint: &str) -> Result<Vec<Alarm>> {
+    /// By reading the alarms: that is a proposal on every version (`Alarm` in server/etcdserver/v3_server.go), is answered once it is
+    /// applied, is taken also while an alarm is raised, and leaves keys, revision and watches as they are.
+    async fn propose(&self, endpoint: &str) -> Result<()> {
         self.call(endpoint, READ_TIMEOUT, |client| async move {
-            let answer = client.maintenance_client().alarm(AlarmAction::Get, AlarmType::None, None).await?;
-            let kind = |kind| match kind {
-                AlarmType::Nospace => AlarmKind::Nospace,
-                AlarmType::Corrupt => AlarmKind::Corrupt,
-                AlarmType::None => AlarmKind::Unknown,
-            };
-            Ok(answer.alarms().iter().map(|a| Alarm { member: MemberId(a.member_id()), kind: kind(a.alarm()) }).collect())
+            client.maintenance_client().alarm(AlarmAction::Get, AlarmType::None, None).await
         })
         .await
+        .map(drop)
     }
 
     async fn add_learner(&self, endpoint: &str, peer_urls: &[String]) -> Result<MemberId> {

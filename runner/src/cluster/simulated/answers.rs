@@ -84,6 +84,8 @@ pub(super) fn words(reason: Reason) -> &'static str {
         Reason::ConnectionLost => "connection reset by peer",
         Reason::Unreachable => "connection refused",
         Reason::Tls => "invalid peer certificate: UnknownIssuer",
+        Reason::ProposalDropped => "raft proposal dropped",
+        Reason::Unknown => "something went wrong on the way",
         Reason::Other => "something this runner has no name for",
     }
 }
@@ -117,6 +119,7 @@ mod tests {
             Reason::Unauthenticated,
             Reason::TooManyRequests,
             Reason::Stopped,
+            Reason::ProposalDropped,
         ] {
             assert_eq!(Reason::from_message(&of(reason, "").message), Some(reason));
         }

@@ -13,7 +13,7 @@ use super::members::{Progress, Proposal};
 use super::state::State;
 use super::{By, Shared};
 use crate::cluster::oracle::Change;
-use crate::cluster::{Alarm, AlarmKind, Cluster, MemberId, MemberList, MemberMetrics, MemberStatus, Result};
+use crate::cluster::{AlarmKind, Cluster, MemberId, MemberList, MemberMetrics, MemberStatus, Result};
 
 /// The simulated cluster, as runner calls it.
 #[derive(Debug)]
@@ -73,8 +73,8 @@ impl Cluster for SimulatedCluster {
         Ok(status)
     }
 
-    async fn alarms(&self, endpoint: &str) -> Result<Vec<Alarm>> {
-        self.caller.call(Op::Alarms, endpoint, None, |s, node| s.through(node, |s| s.alarms.clone())).await
+    async fn propose(&self, endpoint: &str) -> Result<()> {
+        self.caller.call(Op::Propose, endpoint, None, |s, node| s.through(node, |s| s.index += 1.0)).await
     }
 
     async fn add_learner(&self, endpoint: &str, peer_urls: &[String]) -> Result<MemberId> {

@@ -15,8 +15,8 @@ pub enum Op {
     MemberList,
     /// `Cluster::status`.
     Status,
-    /// `Cluster::alarms`.
-    Alarms,
+    /// `Cluster::propose`.
+    Propose,
     /// `Cluster::add_learner`.
     AddLearner,
     /// `Cluster::promote`.
@@ -45,6 +45,8 @@ pub enum Op {
     Acquire,
     /// `JoinLock::held`.
     Held,
+    /// `JoinLock::waited_for`.
+    WaitedFor,
     /// `JoinLock::release`.
     Release,
 }
@@ -98,6 +100,10 @@ pub enum Incident {
     /// Every member that is catching up does so at this many log entries (and a thousand times as many snapshot bytes) a
     /// second; zero stalls it.
     CatchUpRate(u64),
+    /// The node's disk hangs: its etcd answers, and neither writes nor applies anything more.
+    Freeze(String),
+    /// Every disk works again.
+    Thaw,
     /// The last started newcomer's etcd dies.
     CrashNewcomer,
     /// The last started newcomer's etcd starts again.
@@ -149,7 +155,7 @@ impl Op {
     pub const CLUSTER: &[Self] = &[
         Self::MemberList,
         Self::Status,
-        Self::Alarms,
+        Self::Propose,
         Self::AddLearner,
         Self::Promote,
         Self::Remove,
@@ -160,7 +166,7 @@ impl Op {
     pub const LAUNCHER: &[Self] =
         &[Self::Preflight, Self::DataDir, Self::Start, Self::Running, Self::Stop, Self::DiscardData, Self::DataSize];
     /// The calls to the join lock.
-    pub const LOCK: &[Self] = &[Self::Acquire, Self::Held, Self::Release];
+    pub const LOCK: &[Self] = &[Self::Acquire, Self::Held, Self::WaitedFor, Self::Release];
     /// The calls that change something.
     pub const MUTATIONS: &[Self] = &[
         Self::AddLearner,

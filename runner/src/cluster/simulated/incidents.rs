@@ -33,6 +33,14 @@ impl State {
                 self.settings.replay_rate = entries as f64;
                 self.settings.snapshot_rate = entries as f64 * 1000.0;
             }
+            Incident::Freeze(name) => {
+                self.nodes.iter_mut().filter(|n| n.name == name).for_each(|n| n.frozen = true);
+                self.reconsider();
+            }
+            Incident::Thaw => {
+                self.nodes.iter_mut().for_each(|n| n.frozen = false);
+                self.reconsider();
+            }
             Incident::CrashNewcomer => self.newcomer.into_iter().for_each(|n| self.crash(n)),
             Incident::RestartNewcomer => self.newcomer.into_iter().for_each(|n| self.restart(n)),
             Incident::RivalAdds => {

@@ -78,6 +78,18 @@ impl JoinLock for SimulatedLock {
         self.caller.call(Op::Held, endpoint, None, |s, node| s.through(node, |s| s.holder() == Some(&self.run))).await
     }
 
+    async fn waited_for(&self, endpoint: &str) -> Result<bool> {
+        let last = |s: &mut State| s.places.last().is_some_and(|place| place.run != self.run);
+        self.caller.call(Op::WaitedFor, endpoint, None, |s, node| s.through(node, last)).await
+    }
+
+    fn lost(&self) -> bool {
+        self.caller.shared.with(|s| {
+            s.expire();
+            s.lost.contains(&self.run) && s.places.iter().all(|place| place.run != self.run)
+        })
+    }
+
     async fn release(&self, endpoint: &str) -> Result<()> {
         self.caller.call(Op::Release, endpoint, None, |s, node| s.through(node, |s| s.leave(&self.run))).await
     }
@@ -142,6 +154,7 @@ impl State {
     pub(super) fn lose_lock(&mut self) {
         if let Some(run) = self.holder().cloned() {
             self.leave(&run);
+            self.lost.push(run);
         }
     }
 

@@ -59,6 +59,8 @@ pub(super) struct Node {
     pub(super) side_since: Duration,
     /// Runner cannot reach it.
     pub(super) hidden: bool,
+    /// Its disk hangs.
+    pub(super) frozen: bool,
     /// Whom it takes for the leader.
     pub(super) belief: Option<MemberId>,
     /// It takes itself for a learner although it is none.
@@ -90,6 +92,7 @@ impl Node {
             side: 0,
             side_since: Duration::ZERO,
             hidden: false,
+            frozen: false,
             belief: None,
             mistaken: false,
         }
@@ -114,7 +117,7 @@ impl Node {
 
     /// Takes part in raft.
     pub(super) fn raft(&self) -> bool {
-        self.up_since.is_some() && self.booted
+        self.up_since.is_some() && self.booted && !self.frozen
     }
 
     pub(super) fn metrics(&self) -> MemberMetrics {

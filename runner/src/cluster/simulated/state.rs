@@ -104,6 +104,8 @@ pub(super) struct State {
     pub(super) leaderless: Duration,
     pub(super) baseline: MemberList,
     pub(super) newcomer: Option<usize>,
+    /// Runs whose lease in the join lock has ended under them.
+    pub(super) lost: Vec<String>,
     /// Members that others put on a machine of ours: the machine's name and the member's id.
     pub(super) rejoined: Vec<(String, MemberId)>,
 }
@@ -147,6 +149,7 @@ impl State {
             leaderless: Duration::ZERO,
             baseline: MemberList::default(),
             newcomer: None,
+            lost: Vec::new(),
             rejoined: Vec::new(),
             settings,
         };

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::lock;
+use super::{check, lock};
 use crate::cluster::oracle::Change;
 use crate::cluster::{Class, Member, MemberId, MemberList, Reason};
 use crate::event::EventKind;
@@ -30,6 +30,9 @@ impl Reversible for AddLearner {
     async fn run(&self, run: &mut Run) -> Result<String, Failure> {
         let mut patience = Patience::new(self.name(), run.plan.timeouts.add);
         let mut slot = Patience::new(self.name(), run.plan.timeouts.learner_slot);
+        // The learners beside which etcd refused one more: until they change, it will again.
+        let mut full: Option<Vec<MemberId>> = None;
+        let mut checked = true;
         loop {
             run.check_interrupt()?;
             let list = match run.member_list().await {
@@ -42,7 +45,13 @@ impl Reversible for AddLearner {
             if let Some(done) = already(run, &list).await? {
                 return Ok(done);
             }
-            if let Some(other) = others_learner(run, &list) {
+            let learners: Vec<MemberId> = list.learners().map(|m| m.id).collect();
+            if full.is_some() && full.as_ref() != Some(&learners) {
+                full = None;
+                patience.renew();
+            }
+            let blocked = full.is_some() || run.plan.stale_learner == StaleLearner::Fail;
+            if let Some(other) = others_learner(run, &list).filter(|_| blocked) {
                 let text = taken_slot(other);
                 if run.plan.stale_learner == StaleLearner::Fail {
                     return Err(slot_failure(&text, other));
@@ -51,9 +60,16 @@ impl Reversible for AddLearner {
                     Outcome::TimedOut => slot_failure(&f.message, other),
                     _ => f,
                 })?;
+                checked &= !lock::give_way(run, self.name()).await?;
                 continue;
             }
-            lock::ensure_held(run, self.name()).await?;
+            checked &= !lock::ensure_held(run, self.name()).await?;
+            if !checked {
+                check::again(run).await?;
+                checked = true;
+                patience.renew();
+                continue;
+            }
             let data_dir = run.parts.launcher.data_dir().await?;
             let was_there = |id| list.get(id).is_some();
             let (before, data_dir) = (list.clone(), data_dir);
@@ -74,6 +90,7 @@ impl Reversible for AddLearner {
                     patience.wait(run, "the id that etcd would give the member was removed a moment ago").await?;
                 }
                 Err(error) if error.class() == Class::WaitForOther => {
+                    full = Some(learners);
                     slot.wait(run, &format!("etcd: {error}")).await?;
                 }
                 Err(error) => {
@@ -203,7 +220,7 @@ fn others_learner<'a>(run: &Run, list: &'a MemberList) -> Option<&'a Member> {
 }
 
 fn taken_slot(other: &Member) -> String {
-    format!("{} ({}) is a learner, and etcd allows one", other.label(), other.id)
+    format!("{} ({}) is a learner, and etcd takes no other beside it", other.label(), other.id)
 }
 
 fn slot_failure(text: &str, other: &Member) -> Failure {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::clock;
 use crate::cluster::View;
 use crate::event::EventKind;
-use crate::pipeline::run::Run;
+use crate::pipeline::run::{Patience, Run};
 use crate::pipeline::step::{Reversible, StepName};
 use crate::pipeline::{Answer, Failure, FailurePolicy, Finding, Outcome, Severity, Waiver, checks, monitor};
 
@@ -30,9 +30,14 @@ impl Reversible for Check {
     }
 
     async fn run(&self, run: &mut Run) -> Result<String, Failure> {
-        let view = match &run.view {
-            Some(view) => Arc::clone(view),
-            None => run.observe().await.map_err(|e| Failure::cluster("cannot read the cluster", &e))?,
+        let mut patience = Patience::new(self.name(), run.plan.timeouts.discover);
+        let view = loop {
+            if let Some(view) = &run.view {
+                break Arc::clone(view);
+            }
+            if let Err(error) = run.observe().await {
+                patience.wait_out(run, "cannot read the cluster", &error).await?;
+            }
         };
         // The input first: nothing is said of the cluster before we know that the run could go on at all.
         let mut version = None;
@@ -99,13 +104,11 @@ struct Counts {
     waived: usize,
 }
 
-/// The built-in checks alone; for a second look after waiting for the lock.
-pub(super) async fn built_in(run: &mut Run) -> Result<(), Failure> {
-    let view = run.observe().await.map_err(|e| Failure::cluster("cannot read the cluster", &e))?;
-    let findings = judge(run, &view).await?;
-    let errors: Vec<Finding> = findings.into_iter().filter(|f| f.severity == Severity::Error).collect();
-    said(run, "runner", &errors, &mut Counts::default());
-    refusal(Outcome::CheckRefused, "", &errors).map_or(Ok(()), Err)
+/// The same again after a wait, in which somebody else has changed the cluster, a maintenance window has closed, or a port was taken: what
+/// was checked before it is checked after it.
+pub(super) async fn again(run: &mut Run) -> Result<(), Failure> {
+    run.view = None;
+    Check(Whom::Member).run(run).await.map(drop)
 }
 
 async fn judge(run: &Run, view: &View) -> Result<Vec<Finding>, Failure> {
@@ -192,6 +195,12 @@ pub(in crate::pipeline) async fn joined(run: &mut Run) {
         findings = platform.joined() => findings,
     };
     said(run, "runner", &findings, &mut Counts::default());
+}
+
+/// A warning of runner's own, told at once.
+pub(super) fn warn(run: &mut Run, code: &str, message: &str) {
+    let (code, message) = (code.to_owned(), message.to_owned());
+    tell(run, "runner", &Finding { severity: Severity::Warning, code, message, remedy: None, member: None }, None, false);
 }
 
 fn said(run: &mut Run, source: &str, findings: &[Finding], counts: &mut Counts) {

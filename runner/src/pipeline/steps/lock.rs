@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::check;
 use crate::cluster::Class;
-use crate::pipeline::Failure;
+use crate::pipeline::{Failure, Outcome};
 use crate::pipeline::run::{Patience, Run};
 use crate::pipeline::step::{Reversible, StepName, UndoError};
 
@@ -20,8 +20,7 @@ impl Reversible for Lock {
     async fn run(&self, run: &mut Run) -> Result<String, Failure> {
         let waited = acquire(run, self.name()).await?;
         if waited {
-            // Whoever was before us has changed the cluster: look again before changing it ourselves.
-            check::built_in(run).await?;
+            check::again(run).await?;
         }
         Ok(if waited { "our turn" } else { "free" }.to_owned())
     }
@@ -47,6 +46,8 @@ pub(super) async fn acquire(run: &mut Run, step: StepName) -> Result<bool, Failu
             Ok(None) => return Ok(waited),
             Ok(Some(queue)) => {
                 waited = true;
+                // Trouble is counted from the last answer on: the queue may last far longer than it.
+                troubled.renew();
                 let others = if queue.before == 1 { String::new() } else { format!(", {} in the queue", queue.before) };
                 let text = format!("{} is joining (run {}{others})", queue.node, queue.run);
                 patience.wait(run, &text).await.map_err(|f| {
@@ -58,17 +59,35 @@ pub(super) async fn acquire(run: &mut Run, step: StepName) -> Result<bool, Failu
     }
 }
 
-/// Before a mutation: the lock must be ours now, not only when the run began.
-pub(super) async fn ensure_held(run: &mut Run, step: StepName) -> Result<(), Failure> {
+/// Before a mutation: the lock must be ours now, not only when the run began. Says whether somebody was before us, or may have been: then
+/// the cluster is not the one that was looked at.
+pub(super) async fn ensure_held(run: &mut Run, step: StepName) -> Result<bool, Failure> {
     let held = match run.leader().await {
         Ok(endpoint) => run.parts.lock.held(&endpoint).await,
         Err(error) => Err(error),
     };
     match run.noted(held) {
-        Ok(true) => Ok(()),
-        // Lost (a pause longer than the lease) or not known: queue again.
-        Ok(false) | Err(_) => acquire(run, step).await.map(|_| ()),
+        Ok(true) => Ok(false),
+        // A pause longer than the lease: somebody may have come and gone.
+        Ok(false) => acquire(run, step).await.map(|_| true),
+        // Not known. What is still ours is found again.
+        Err(_) => acquire(run, step).await,
     }
+}
+
+/// Lets the next run go first where there is one, and queues again; says whether it did. For a run that holds the lock and cannot use it,
+/// because a learner stands in its way: that learner's own run may be the one that waits for the lock, for as long as we do.
+pub(super) async fn give_way(run: &mut Run, step: StepName) -> Result<bool, Failure> {
+    let waited_for = match run.leader().await {
+        Ok(endpoint) => run.parts.lock.waited_for(&endpoint).await,
+        Err(error) => Err(error),
+    };
+    if !matches!(run.noted(waited_for), Ok(true)) {
+        return Ok(false);
+    }
+    release(run).await.map_err(|error| Failure::new(Outcome::Unreachable, error.error))?;
+    acquire(run, step).await?;
+    Ok(true)
 }
 
 /// Gives the lock up; an unreachable cluster lets it expire by itself. Asks nothing where it was never asked for.

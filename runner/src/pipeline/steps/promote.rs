@@ -1,18 +1,32 @@
 //! promote: the learner becomes a voter. The point of no return: what was asked for here may be true whatever the answer.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
 use super::add_learner::removed_by_other;
-use super::{lock, sync};
-use crate::cluster::{MemberId, Reason};
+use super::{Sync, check, lock, sync};
+use crate::cluster::{MemberId, Reason, Result as ClusterResult};
 use crate::pipeline::forecast;
-use crate::pipeline::gate::Opinion;
+use crate::pipeline::gate::{Opinion, Window};
 use crate::pipeline::journal::Record;
 use crate::pipeline::run::{Patience, Run};
+use crate::pipeline::step::Reversible;
 use crate::pipeline::{Failure, Outcome};
+
+/// How long the learner may take to apply an entry that was written for it to see: ten heartbeats of etcd's default. One that cannot in that
+/// time would hold up every write once its vote is needed.
+const PROOF: Duration = Duration::from_secs(1);
+
+/// How often is looked whether it has: about a round trip within a data centre.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// Promotes our member, and returns when the member list says that it is a voter.
 ///
-/// Every try is preceded by a look at the learner in the same second: etcd promotes one that has caught up and died since
-/// (its rule looks at neither), and on a cluster of one voter that is an outage.
+/// etcd promotes a learner that has caught up and died since, or that nobody can reach any more (its rule looks at neither), and on a
+/// cluster of one voter that is an outage. So the last thing before every try is a proof: an entry is written and seen applied by the
+/// learner. The lock and the journal come before it, and nothing that can wait comes after it.
 pub(in crate::pipeline) async fn promote(run: &mut Run) -> Result<String, Failure> {
     let mut patience = Patience::new("promote", run.plan.timeouts.promote);
     let Some(id) = run.journal.state().member() else {
@@ -29,6 +43,11 @@ pub(in crate::pipeline) async fn promote(run: &mut Run) -> Result<String, Failur
                 continue;
             }
         }
+        if lock::ensure_held(run, "promote").await? {
+            approved_again(run).await?;
+            patience.renew();
+            continue;
+        }
         match forecast::promotion(run, id).await {
             Ok(None) => {}
             Ok(Some(reason)) => {
@@ -40,16 +59,28 @@ pub(in crate::pipeline) async fn promote(run: &mut Run) -> Result<String, Failur
                 continue;
             }
         }
-        if let Some(reason) = not_alive(run, id).await? {
+        if let Some(reason) = not_steady(run, id).await? {
             patience.wait(run, &reason).await?;
             continue;
         }
-        lock::ensure_held(run, "promote").await?;
-        run.record(Record::PromoteIntended)?;
-        let answer = match run.leader().await {
-            Ok(endpoint) => run.parts.cluster.promote(&endpoint, id).await,
-            Err(error) => Err(error),
+        if !run.journal.state().promote_intended {
+            run.record(Record::PromoteIntended)?;
+        }
+        let proven = prove(run, id).await;
+        let endpoint = match run.noted(proven) {
+            Ok(Proof::Given { leader }) => leader,
+            Ok(Proof::Missing { reason }) => {
+                // What was steady before has ended.
+                run.window = Window::default();
+                patience.wait(run, &reason).await?;
+                continue;
+            }
+            Err(error) => {
+                patience.wait_out(run, "cannot write an entry for the learner to apply", &error).await?;
+                continue;
+            }
         };
+        let answer = run.parts.cluster.promote(&endpoint, id).await;
         match run.noted(answer) {
             Ok(()) => return done(run, id),
             Err(error) if error.reason == Reason::LearnerNotReady => {
@@ -64,6 +95,48 @@ pub(in crate::pipeline) async fn promote(run: &mut Run) -> Result<String, Failur
     }
 }
 
+/// After a queue: the checks, the gate's window and the plugins anew, as if the run had come here for the first time.
+async fn approved_again(run: &mut Run) -> Result<(), Failure> {
+    check::again(run).await?;
+    run.window = Window::default();
+    Sync.run(run).await.map(drop)
+}
+
+/// Whether the learner has applied an entry that was written for it.
+enum Proof {
+    /// It has, in this very moment; the leader is to be asked here.
+    Given { leader: String },
+    /// It has not, and why.
+    Missing { reason: String },
+}
+
+async fn prove(run: &mut Run, id: MemberId) -> ClusterResult<Proof> {
+    let leader = run.leader().await?;
+    let cluster = Arc::clone(&run.parts.cluster);
+    cluster.propose(&leader).await?;
+    let written = cluster.status(&leader).await?;
+    if written.leader != Some(written.member_id) {
+        run.view = None;
+        return Ok(Proof::Missing { reason: "the leader has changed".to_owned() });
+    }
+    let (entry, url) = (written.raft_applied_index, run.plan.client_urls.first().cloned().unwrap_or_default());
+    let applied = async {
+        loop {
+            let seen = cluster.status(&url).await.ok().filter(|own| own.member_id == id);
+            if seen.is_some_and(|own| own.raft_applied_index >= entry) {
+                return;
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    Ok(match timeout(PROOF, applied).await {
+        Ok(()) => Proof::Given { leader },
+        Err(_) => Proof::Missing {
+            reason: format!("the learner does not apply what is written: not entry {entry} within {} s", PROOF.as_secs()),
+        },
+    })
+}
+
 enum Refused {
     Gone,
     Unknown(crate::cluster::ClusterError),
@@ -76,8 +149,8 @@ async fn is_voter(run: &mut Run, id: MemberId) -> Result<bool, Refused> {
     }
 }
 
-/// Why the learner must not be promoted in this moment; none where it may.
-async fn not_alive(run: &mut Run, id: MemberId) -> Result<Option<String>, Failure> {
+/// Why the learner is not steady in this moment, by the gate; none where it is.
+async fn not_steady(run: &mut Run, id: MemberId) -> Result<Option<String>, Failure> {
     let seen = sync::look_again(run, id).await.map_err(|e| Failure::cluster("cannot follow the learner", &e))?;
     let Some(seen) = seen else { return Ok(Some("the leader does not answer".to_owned())) };
     run.window.push(seen.sample);

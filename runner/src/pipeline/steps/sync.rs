@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::add_learner::removed_by_other;
 use super::approval::{self, Answered};
+use super::check;
 use super::start_member::{self, died};
 use crate::clock;
 use crate::cluster::{ClusterError, MemberId, MemberMetrics, MemberStatus};
@@ -54,7 +55,8 @@ impl Reversible for Sync {
                     continue;
                 }
             };
-            watch.troubled = Patience::new("sync", run.plan.timeouts.stall);
+            watch.troubled.renew();
+            watch.tell_lost_lock(run);
             if seen.candidate.as_ref().is_some_and(|c| !c.learner) && voter(run, id).await? {
                 return Ok("it is a voter already".to_owned());
             }
@@ -137,7 +139,7 @@ async fn ask(run: &mut Run, id: MemberId, watch: &mut Watch) -> Result<Answered,
             return Ok(Answered::Later(Duration::ZERO));
         }
     };
-    watch.unseen = Patience::new("sync", run.plan.timeouts.stall);
+    watch.unseen.renew();
     Ok(match approval::ask(run, &view, id, opened).await? {
         Answered::Approved => Answered::Approved,
         // The window goes on filling while a plugin asks for time: it judges samples, not the calls.
@@ -165,6 +167,8 @@ struct Watch {
     woken: bool,
     /// Whether it was restarted.
     restarted: bool,
+    /// Whether the loss of the lock was told.
+    lock_lost: bool,
 }
 
 /// The signs of progress; a stall is that none of them changes.
@@ -192,6 +196,7 @@ impl Watch {
             closed: None,
             woken: false,
             restarted: false,
+            lock_lost: false,
         }
     }
 
@@ -204,6 +209,14 @@ impl Watch {
             self.silent = Some(now);
             let reason = "it has the data and does not serve clients yet; etcd takes up to 7 s for that".to_owned();
             run.emit(EventKind::Waiting { step: "sync", reason, left: None });
+        }
+    }
+
+    /// Says once that the lock's lease has ended: the next joiner may have it by now, and this run queues again before the promotion.
+    fn tell_lost_lock(&mut self, run: &mut Run) {
+        if !self.lock_lost && run.parts.lock.lost() {
+            self.lock_lost = true;
+            check::warn(run, "lock-lost", "the join lock was lost: its lease has ended; it is queued for again before the promotion");
         }
     }
 

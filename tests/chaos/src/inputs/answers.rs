@@ -9,7 +9,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use runner::cluster::oracle::{Change, Forecast, Situation};
 use runner::cluster::simulated::Faults;
-use runner::cluster::{Alarm, AlarmKind, Cluster, Member, MemberId, MemberList, MemberMetrics, MemberStatus, Result, View};
+use runner::cluster::{Cluster, Member, MemberId, MemberList, MemberMetrics, MemberStatus, Result, View};
 use runner::pipeline::Operation;
 
 use super::bound::bounded;
@@ -157,20 +157,16 @@ impl Cluster for Liar {
                 _ => {
                     status.learner = !status.learner;
                     status.errors = vec![text(rng); 3];
+                    let kind = *["NOSPACE", "CORRUPT", "FUTURE", ""].choose(rng).expect("one");
+                    status.errors.extend(vec![format!("memberID:{} alarm:{kind} ", number(rng)); rng.random_range(0..1000)]);
                 }
             }
         }
         Ok(status)
     }
 
-    async fn alarms(&self, endpoint: &str) -> Result<Vec<Alarm>> {
-        let mut alarms = self.honest.alarms(endpoint).await?;
-        if let Some(mut rng) = self.lie() {
-            let kinds = [AlarmKind::Nospace, AlarmKind::Corrupt, AlarmKind::Unknown];
-            let kind = *kinds.choose(&mut *rng).expect("one");
-            alarms = vec![Alarm { member: MemberId(number(&mut rng)), kind }; rng.random_range(1..1000)];
-        }
-        Ok(alarms)
+    async fn propose(&self, endpoint: &str) -> Result<()> {
+        self.honest.propose(endpoint).await
     }
 
     async fn add_learner(&self, endpoint: &str, peer_urls: &[String]) -> Result<MemberId> {

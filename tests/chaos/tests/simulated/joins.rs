@@ -84,14 +84,15 @@ fn a_learner_is_never_promoted_while_it_does_not_answer() {
     let world = World::of("3.5.35", 1, faults);
     world.verdicts().promotion.lock().unwrap().extend([Verdict::Wait { reason: "later".to_owned(), retry_after: None }]);
     let conclusion = virtually(world.run(Operation::Join));
-    // The crash comes in the same instant as the promotion, after our look: a voter that is down is said, not hidden.
+    // The crash comes in the same instant as the promotion, after the proof: a voter that is down is said, not hidden.
     assert_eq!(conclusion.outcome, Outcome::Stuck, "{conclusion:?}");
 
     let faults = Faults::none().when(When::Call(Op::Held, 2), Incident::CrashNewcomer);
     let world = World::of("3.5.35", 1, faults);
     let conclusion = virtually(world.run(Operation::Join));
-    world.must_be_whole("died between the look and the promotion");
-    let _ = conclusion;
+    world.must_tell_the_truth(&conclusion, "died between the look and the promotion");
+    assert_ne!(conclusion.outcome, Outcome::Joined, "{conclusion:?}");
+    assert_eq!(world.simulation.quorum_lost(), Duration::ZERO, "{}", world.story());
 
     let faults = Faults::none().when(When::After(Duration::from_millis(700)), Incident::CrashNewcomer);
     let world = World::of("3.5.35", 1, faults);

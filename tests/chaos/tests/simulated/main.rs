@@ -6,5 +6,7 @@ mod kubernetes;
 mod pairs;
 mod ownership;
 mod policies;
+mod proof;
+mod queue;
 mod random;
 mod silent;

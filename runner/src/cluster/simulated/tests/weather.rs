@@ -17,7 +17,7 @@ async fn without_quorum_status_answers_and_everything_else_times_out() {
     let asked = simulation.elapsed();
     for error in [
         cluster.member_list(at).await.unwrap_err(),
-        cluster.alarms(at).await.unwrap_err(),
+        cluster.propose(at).await.unwrap_err(),
         cluster.linearizable_read(at).await.unwrap_err(),
     ] {
         assert_eq!((error.reason, &*error.message), (Reason::RequestTimedOut, "etcdserver: request timed out"));
