@@ -140,7 +140,7 @@ pub(super) fn absolute(path: PathBuf) -> PathBuf {
 }
 
 /// Checks one endpoint and gives it the scheme that goes with TLS or without.
-fn endpoint(text: &str, insecure: bool) -> Result<String, Failure> {
+pub(super) fn endpoint(text: &str, insecure: bool) -> Result<String, Failure> {
     let text = text.trim().trim_end_matches('/');
     let scheme = if insecure { "http" } else { "https" };
     let url = if text.contains("://") { text.to_owned() } else { format!("{scheme}://{text}") };

@@ -6,12 +6,17 @@ use std::time::Duration;
 use super::cluster_args::{TrustArgs, pki_failure};
 use super::kubeadm_args::KubeadmArgs;
 use super::launcher_args::LauncherArgs;
-use super::member_args::MemberArgs;
-use super::state_dir::StateArgs;
-use super::{Ended, Frame, Output, bad_input, signals};
+use super::defaults::Defaults;
+use super::limit_args::LimitArgs;
+use super::member_args::{MemberArgs, Planned};
+use super::setup::{ChosenLauncher, Setup};
+use super::state_dir::{MemberState, StateArgs};
+use super::{Ended, Frame, Output, bad_input, join, signals};
 use crate::cluster::{Cluster, ClusterError, MemberId};
 use crate::config::kubeadm::NodeKind;
-use crate::pipeline::{DataDir, Discard, Failure, Guarded, Identity, Interrupt, Launcher, MemberSpec, Outcome, Running, Started};
+use crate::pipeline::{
+    DataDir, Discard, Failure, Guarded, Identity, Interrupt, Launcher, MemberSpec, Outcome, Record, Running, Started,
+};
 use crate::report::human;
 
 /// Arguments of `runner init`.
@@ -88,6 +93,9 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
         });
     }
     say(&format!("{} serves at {client} after {}", planned.name, human::duration(began.elapsed())));
+    if let Err(failure) = remember(&planned, &chosen, &args, &defaults, &state) {
+        frame.printer.print_warning(&format!("`runner start` will not know this member: {}", failure.message));
+    }
     let data = match frame.global.output {
         Output::Text => client,
         Output::Json => {
@@ -99,8 +107,31 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     Ok(Outcome::Joined)
 }
 
+/// Writes a journal for `runner start`, of a run that is at its end.
+fn remember(
+    planned: &Planned,
+    launcher: &ChosenLauncher,
+    args: &Args,
+    defaults: &Defaults,
+    state: &MemberState,
+) -> Result<(), Failure> {
+    if state.peek()?.is_some_and(|seen| seen.state.begun.is_some()) {
+        return Ok(());
+    }
+    let endpoints = planned.client_urls.clone();
+    let rules = LimitArgs::default().rules(defaults, None, false, &mut Vec::new());
+    let plan = Box::new(join::plan(planned.clone(), endpoints, rules));
+    let setup = Setup::of(args.trust.trust(defaults), launcher.clone());
+    let setup = serde_json::to_value(setup).map_err(|e| bad_input(e.to_string()))?;
+    let mut journal = state.journal()?;
+    for record in [Record::Begun { plan, setup }, Record::Finished { outcome: Outcome::Joined }] {
+        journal.write(record).map_err(|error| bad_input(error.to_string()))?;
+    }
+    Ok(())
+}
+
 /// Waits until the member serves a linearizable read.
-async fn serving(
+pub(super) async fn serving(
     launcher: &dyn Launcher,
     cluster: Arc<dyn Cluster>,
     endpoint: &str,

@@ -173,7 +173,7 @@ fn kubeconfig(kubernetes: Option<&Settings>, defaults: &Defaults) -> Option<Path
     kubernetes.and_then(|settings| settings.kubeconfig.clone()).or_else(|| defaults.kubeconfig())
 }
 
-fn plan(planned: Planned, endpoints: Vec<String>, rules: Rules) -> JoinPlan {
+pub(super) fn plan(planned: Planned, endpoints: Vec<String>, rules: Rules) -> JoinPlan {
     let Rules { gate, timeouts, stale_learner, on_approval_timeout, silent_learner } = rules;
     JoinPlan {
         run: uuid::Uuid::now_v7().to_string(),

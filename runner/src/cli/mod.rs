@@ -54,6 +54,7 @@ mod rbac;
 mod resume;
 mod setup;
 mod signals;
+mod start;
 mod state_dir;
 mod status;
 mod vendor;
@@ -119,6 +120,8 @@ enum Command {
     Plan(plan::Args),
     /// Show the cluster's members and this node's unfinished runs
     Status(status::Args),
+    /// Start this node's member from the data that it has, without needing a quorum: after a reboot or a power cut
+    Start(start::Args),
     /// Go on with an interrupted run
     Resume(resume::Args),
     /// Undo an interrupted run
@@ -228,6 +231,7 @@ impl Command {
             Self::Check(args) => check::run(*args, frame).await,
             Self::Plan(args) => plan::run(args, frame).await,
             Self::Status(args) => status::run(args, frame).await,
+            Self::Start(args) => start::run(args, frame).await,
             Self::Resume(args) => resume::resume(args, frame).await,
             Self::Rollback(args) => resume::rollback(args, frame).await,
             Self::Demo(args) => demo::run(args, frame).await,

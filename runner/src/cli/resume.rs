@@ -1,5 +1,6 @@
 //! `runner resume` and `runner rollback`
 
+use super::cluster_args::endpoint;
 use super::defaults::Defaults;
 use super::execution::execute_run;
 use super::mandatory;
@@ -16,6 +17,9 @@ pub(super) struct Args {
     /// The member whose run it is; needed only where several runs of this node are unfinished
     #[arg(long)]
     name: Option<String>,
+    /// Client URLs to find the cluster by, before those that the run was begun with and those that it has seen since
+    #[arg(long, value_delimiter = ',', value_name = "URL", help_heading = "Cluster")]
+    endpoints: Vec<String>,
 }
 
 pub(super) async fn resume(args: Args, frame: &Frame) -> Ended {
@@ -36,7 +40,9 @@ async fn run(args: Args, operation: Operation, frame: &Frame) -> Ended {
         return Err(bad_input(format!("there is no run of {name} in {}", args.state.folder(&frame.defaults)?.display())));
     }
     let journal = state.unfinished_journal()?;
-    let (plan, setup) = read(&journal)?;
+    let (mut plan, setup) = read(&journal)?;
+    let given: Result<Vec<_>, _> = args.endpoints.iter().map(|e| endpoint(e, setup.trust.insecure)).collect();
+    plan.endpoints.splice(0..0, given?);
     if operation == Operation::Resume {
         mandatory::held_by(&frame.defaults, &setup)?;
     }
@@ -48,13 +54,27 @@ async fn run(args: Args, operation: Operation, frame: &Frame) -> Ended {
     execute_run(operation, plan, &setup, journal, &state, frame).await
 }
 
+/// The member of this name, or the only one of this node that runner has ever worked for.
+pub(super) fn the_member(state: &StateArgs, name: Option<String>, defaults: &Defaults) -> Result<String, Failure> {
+    let folder = state.folder(defaults)?;
+    let members = state.members(defaults)?;
+    match (name, members.as_slice()) {
+        (Some(name), all) if all.contains(&name) => Ok(name),
+        (Some(name), _) => Err(bad_input(format!("there is no run of {name} in {}", folder.display()))),
+        (None, [name]) => Ok(name.clone()),
+        (None, []) => Err(bad_input(format!("runner has started no member on this node, by {}", folder.display()))
+            .hint("give the --state-dir that it was started with")),
+        (None, names) => Err(bad_input(format!("this node has several members: {}", names.join(", "))).hint("choose one with --name")),
+    }
+}
+
 /// The only member with an unfinished run.
 fn only_one(state: &StateArgs, defaults: &Defaults) -> Result<String, Failure> {
     let folder = state.folder(defaults)?;
     let mut unfinished = Vec::new();
     for name in state.members(defaults)? {
         // A journal that cannot be read is a reason to stop, not to look the other way.
-        if state.member(defaults, &name)?.journal()?.state().unfinished() {
+        if state.member(defaults, &name)?.peek()?.is_some_and(|seen| seen.state.unfinished()) {
             unfinished.push(name);
         }
     }

@@ -68,6 +68,23 @@ pub(super) enum ChosenLauncher {
 }
 
 impl Setup {
+    /// Of a member that was started without a join: nobody is asked, and Kubernetes plays no part.
+    pub(super) fn of(trust: Trust, launcher: ChosenLauncher) -> Self {
+        Self {
+            trust,
+            launcher,
+            plugins: Vec::new(),
+            plugin_cache: None,
+            policy: None,
+            overrides: Vec::new(),
+            kubeconfig: None,
+            profile: None,
+            lock_prefix: None,
+            kubernetes: None,
+            notes: Vec::new(),
+        }
+    }
+
     /// Kubernetes' side of this run, where the API is used. Asks nothing yet.
     pub(super) fn side(&self, plan: &JoinPlan, resumed: bool, sink: Arc<dyn EventSink>) -> Option<Side> {
         self.kubernetes.clone().map(|settings| Side::new(settings, &plan.run, resumed, sink))

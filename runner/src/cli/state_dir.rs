@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::bad_input;
 use super::cluster_args::absolute;
 use super::defaults::Defaults;
-use crate::pipeline::{Failure, Journal, JournalError};
+use crate::pipeline::{Failure, Journal, JournalError, Peeked};
 
 /// The state folder.
 #[derive(Clone, Debug, clap::Args)]
@@ -98,6 +98,11 @@ impl MemberState {
         self.folder.join(format!("decisions-{run}.jsonl"))
     }
 
+    /// What the journal comes to, without opening it; none where there is none.
+    pub(super) fn peek(&self) -> Result<Option<Peeked>, Failure> {
+        Journal::peek(&self.journal_path()).map_err(|error| unusable(&error))
+    }
+
     /// Opens the journal, whatever is in it.
     pub(super) fn journal(&self) -> Result<Journal, Failure> {
         open(&self.journal_path())
@@ -133,17 +138,19 @@ impl MemberState {
 }
 
 fn open(path: &Path) -> Result<Journal, Failure> {
-    Journal::open(path).map_err(|error| {
-        let failure = bad_input(error.to_string());
-        match error {
-            JournalError::Busy { .. } => failure.hint("wait for it to end"),
-            JournalError::Untrusted { .. } => failure.hint(
-                "look who made it (`ls -ld`); if it is what runner wrote, compare with `etcdctl member list`, then make it and its folder yours \
+    Journal::open(path).map_err(|error| unusable(&error))
+}
+
+fn unusable(error: &JournalError) -> Failure {
+    let failure = bad_input(error.to_string());
+    match error {
+        JournalError::Busy { .. } => failure.hint("wait for it to end"),
+        JournalError::Untrusted { .. } => failure.hint(
+            "look who made it (`ls -ld`); if it is what runner wrote, compare with `etcdctl member list`, then make it and its folder yours \
              alone (chown, chmod go-w)",
-            ),
-            JournalError::Io { .. } => failure.hint("give another --state-dir, or run as root"),
-            JournalError::Damaged { .. } => failure
-                .hint("compare `etcdctl member list` with the readable lines, set right what is left over, then move the file aside"),
-        }
-    })
+        ),
+        JournalError::Io { .. } => failure.hint("give another --state-dir, or run as root"),
+        JournalError::Damaged { .. } => failure
+            .hint("compare `etcdctl member list` with the readable lines, set right what is left over, then move the file aside"),
+    }
 }

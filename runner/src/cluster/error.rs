@@ -181,7 +181,7 @@ pub fn advice(reason: Reason) -> Option<&'static str> {
         Reason::UnhealthyCluster | Reason::NotEnoughStarted => {
             "etcd changes its membership only while its voters are connected: etcdctl endpoint status --cluster shows who is not"
         }
-        Reason::ClusterIdMismatch => "the endpoints belong to different clusters",
+        Reason::ClusterIdMismatch => "give the endpoints of one cluster only, the one that is meant: --endpoints",
         _ => return None,
     })
 }

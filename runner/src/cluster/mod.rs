@@ -48,6 +48,9 @@ pub trait Cluster: Send + Sync {
     /// A linearizable read of one (absent or present) key: proves that the endpoint serves clients and reaches a quorum.
     async fn linearizable_read(&self, endpoint: &str) -> Result<()>;
 
+    /// The member list as the member at this *peer* URL knows it: served without a quorum, and so perhaps an old one.
+    async fn peer_members(&self, peer_url: &str) -> Result<MemberList>;
+
     /// What a starting member shows on its metrics listener (`http://127.0.0.1:2381`), before its client port is open.
     async fn metrics(&self, metrics_url: &str) -> Result<MemberMetrics>;
 }

@@ -44,8 +44,14 @@ impl View {
     ///
     /// Every member is asked side by side; a silent one costs one call's deadline and fails only itself. Fails where no known
     /// endpoint leads to a member list, with the error that tells most.
+    /// Endpoints of two clusters are an error: nobody could tell which of them is meant.
     pub async fn observe(cluster: &dyn Cluster, known: &[String]) -> Result<Self> {
-        let Found { list, mut answers, silent } = find(cluster, known).await?;
+        Self::observe_only(cluster, known, None).await
+    }
+
+    /// The same for the cluster of this id, where it is known: whoever answers for another one counts as silent.
+    pub async fn observe_only(cluster: &dyn Cluster, known: &[String], only: Option<u64>) -> Result<Self> {
+        let Found { list, mut answers, silent } = find(cluster, known, only).await?;
 
         // Members at endpoints that nobody has asked yet.
         let told: BTreeSet<MemberId> = answers.values().map(|(_, s)| s.member_id).collect();
@@ -156,17 +162,26 @@ struct Found {
 }
 
 /// Asks all known endpoints side by side and takes the member list from the first voter that gives one.
-async fn find(cluster: &dyn Cluster, known: &[String]) -> Result<Found> {
-    let mut answers = BTreeMap::new();
+async fn find(cluster: &dyn Cluster, known: &[String], only: Option<u64>) -> Result<Found> {
+    let mut answers: BTreeMap<MemberId, (String, MemberStatus)> = BTreeMap::new();
     let mut silent = Vec::new();
     let mut list = None;
     let mut refusal: Option<ClusterError> = None;
     let mut asked: FuturesUnordered<_> = known.iter().map(|e| async move { (e.clone(), cluster.status(e).await) }).collect();
     while let Some((endpoint, status)) = asked.next().await {
         match status {
+            Ok(status) if only.is_some_and(|id| status.cluster_id != id) => {
+                silent.push(other_cluster(&endpoint, status.cluster_id));
+            }
             Ok(status) => {
+                if let Some((first, other)) = answers.values().find(|(_, other)| other.cluster_id != status.cluster_id) {
+                    return Err(two_clusters((first, other.cluster_id), (&endpoint, status.cluster_id)));
+                }
                 if list.is_none() && !status.learner {
                     match cluster.member_list(&endpoint).await {
+                        Ok(found) if only.is_some_and(|id| found.cluster_id != id) => {
+                            refusal = Some(most_telling(refusal, other_cluster(&endpoint, found.cluster_id)));
+                        }
                         Ok(found) => list = Some(found),
                         Err(error) => refusal = Some(most_telling(refusal, error)),
                     }
@@ -182,6 +197,15 @@ async fn find(cluster: &dyn Cluster, known: &[String]) -> Result<Found> {
             .or_else(|| silent.into_iter().reduce(|a, b| most_telling(Some(a), b)))
             .unwrap_or_else(|| no_voter(&answers, known))),
     }
+}
+
+fn other_cluster(endpoint: &str, id: u64) -> ClusterError {
+    ClusterError::new(Reason::ClusterIdMismatch, format!("this endpoint belongs to another cluster ({id:x})"), endpoint)
+}
+
+fn two_clusters(a: (&str, u64), b: (&str, u64)) -> ClusterError {
+    let text = format!("the endpoints belong to two clusters: {} to {:x}, {} to {:x}", a.0, a.1, b.0, b.1);
+    ClusterError::new(Reason::ClusterIdMismatch, text, b.0)
 }
 
 /// The error worth showing: a fatal one (wrong CA, no permission) tells more than "unreachable".

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::data_dir;
+use super::{data_dir, flags};
 
 /// What every launcher that starts the member itself needs to know about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,6 +165,25 @@ impl MemberConfig {
     }
 }
 
+/// `--quota-backend-bytes`, as etcd takes it: zero or nothing is the default, a negative number no quota at all (`NewBackendQuota`,
+/// server/storage/quota.go).
+const QUOTA: &str = "quota-backend-bytes";
+
+/// `DefaultQuotaBytes`, the same from 3.4 to 3.7.
+const DEFAULT_QUOTA: u64 = 2 << 30;
+
+impl MemberConfig {
+    /// The database size at which the member raises NOSPACE; none where it never does. A value that etcd cannot read is for etcd to refuse.
+    pub(super) fn quota(&self) -> Option<u64> {
+        let variable = self.env.get("ETCD_QUOTA_BACKEND_BYTES").map(String::as_str);
+        let said = flags::last(&self.extra_args, QUOTA).or(variable).and_then(|value| value.parse::<i64>().ok());
+        match said.unwrap_or(0) {
+            0 => Some(DEFAULT_QUOTA),
+            bytes => u64::try_from(bytes).ok(),
+        }
+    }
+}
+
 impl MemberTls {
     /// All the files.
     pub fn files(&self) -> Vec<&PathBuf> {
@@ -203,6 +222,22 @@ mod tests {
         assert_eq!(read.member.env, BTreeMap::from([("A".to_owned(), "b".to_owned())]));
         let written = serde_json::to_string(&read).unwrap();
         assert_eq!(serde_json::from_str::<ProcessConfig>(&written).unwrap(), read);
+    }
+
+    #[test]
+    fn the_quota_is_what_etcd_will_take_for_it() {
+        let quota = |args: &[&str], env: Option<&str>| {
+            let extra_args = args.iter().map(|a| (*a).to_owned()).collect();
+            let env = env.map(|value| ("ETCD_QUOTA_BACKEND_BYTES".to_owned(), value.to_owned())).into_iter().collect();
+            MemberConfig { extra_args, env, ..MemberConfig::default() }.quota()
+        };
+        assert_eq!(quota(&[], None), Some(2 << 30));
+        assert_eq!(quota(&["--quota-backend-bytes=0"], None), Some(2 << 30));
+        assert_eq!(quota(&["--quota-backend-bytes=8589934592"], None), Some(8 << 30));
+        assert_eq!(quota(&["-quota-backend-bytes", "100", "--name=x"], None), Some(100));
+        assert_eq!(quota(&["--quota-backend-bytes=1", "--quota-backend-bytes=2"], None), Some(2));
+        assert_eq!(quota(&["--quota-backend-bytes=-1"], None), None);
+        assert_eq!(quota(&[], Some("100")), Some(100));
     }
 
     #[test]

@@ -181,6 +181,15 @@ pub(super) fn name(argument: &str) -> Option<&str> {
     split(argument).map(|(name, _)| name)
 }
 
+/// The value of this flag among the arguments: the last, as etcd takes it.
+pub(super) fn last<'a>(arguments: &'a [String], flag: &str) -> Option<&'a str> {
+    let value = |(at, argument): (usize, &'a String)| {
+        let (_, value) = split(argument).filter(|(name, _)| *name == flag)?;
+        value.or_else(|| arguments.get(at + 1).map(String::as_str))
+    };
+    arguments.iter().enumerate().filter_map(value).last()
+}
+
 /// `--name=value`, `-name value` and `--name`.
 fn split(argument: &str) -> Option<(&str, Option<&str>)> {
     let bare = argument.strip_prefix("--").or_else(|| argument.strip_prefix('-'))?;

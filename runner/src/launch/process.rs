@@ -252,4 +252,8 @@ impl Launcher for ProcessLauncher {
     fn metrics_url(&self) -> Option<String> {
         self.config.member.metrics_url.clone()
     }
+
+    fn quota(&self) -> Option<u64> {
+        self.config.member.quota()
+    }
 }

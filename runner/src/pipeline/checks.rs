@@ -7,19 +7,25 @@ use super::{Finding, Severity};
 use crate::cluster::oracle::{Answer, Change, Forecast, Situation};
 use crate::cluster::{AlarmKind, MemberId, Reason, Version, View, advice, quorum};
 
-/// Judges one observation. `ours` is the member that this run works on already, if any; `version` the etcd version that the new
-/// member will run, where that is known.
-pub fn built_in(
-    view: &View,
-    plan: &JoinPlan,
-    standing: &Standing,
-    ours: Option<MemberId>,
-    version: Option<&str>,
-) -> Vec<Finding> {
+/// What is known of the member that is to join.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Joiner<'a> {
+    /// Its id, where it is in the list already.
+    pub ours: Option<MemberId>,
+    /// The etcd version that it will run, where that is known.
+    pub version: Option<&'a str>,
+    /// The database size in bytes at which it will raise NOSPACE, where that is known.
+    pub quota: Option<u64>,
+}
+
+/// Judges one observation.
+pub fn built_in(view: &View, plan: &JoinPlan, standing: &Standing, joiner: Joiner<'_>) -> Vec<Finding> {
+    let Joiner { ours, version, quota } = joiner;
     let mut findings = Vec::new();
     quorum_now(view, &mut findings);
     quorum_if_the_newcomer_dies(view, ours, &mut findings);
     add_refused(view, plan, ours, &mut findings);
+    quota_below_database(view, quota, &mut findings);
     alarms(view, &mut findings);
     learners(view, plan, ours, &mut findings);
     views_agree(view, &mut findings);
@@ -116,7 +122,9 @@ fn quorum_if_the_newcomer_dies(view: &View, ours: Option<MemberId>, findings: &m
     }
 }
 
-/// A warning, not an error: who is silent to runner may still be connected to the others, which alone counts for etcd.
+/// etcd's own rule for an add, by the leader's version: what it refuses while a voter is down it refuses until that one is back or gone,
+/// and a join would only wait for it. Who is silent to runner may still be connected to the others, which alone counts for etcd; the
+/// message names who is meant.
 fn add_refused(view: &View, plan: &JoinPlan, ours: Option<MemberId>, findings: &mut Vec<Finding>) {
     if ours.is_some() || findings.iter().any(|f| f.severity == Severity::Error) {
         return;
@@ -124,8 +132,27 @@ fn add_refused(view: &View, plan: &JoinPlan, ours: Option<MemberId>, findings: &
     let forecast = Forecast::of(&Situation::of(view), &Change::AddLearner(plan.peer_urls.clone()));
     if let (Answer::Refused(Reason::UnhealthyCluster), Some(fix)) = (forecast.answer, forecast.fix) {
         let text = format!("etcd will refuse to add a member: {}", forecast.why);
-        findings.push(with_remedy(finding(Severity::Warning, "add-refused", text), fix));
+        findings.push(with_remedy(finding(Severity::Error, "voter-blocks-add", text), fix));
     }
+}
+
+/// A member whose quota is below the database joins and votes without a word, and raises NOSPACE with the next write: then no member of
+/// the cluster takes writes any more.
+fn quota_below_database(view: &View, quota: Option<u64>, findings: &mut Vec<Finding>) {
+    let size = view.leader_view().and_then(|m| m.status.as_ref().ok()).map(|status| status.db_size);
+    let (Some(quota), Some(size)) = (quota, size) else { return };
+    let severity = match size {
+        _ if size >= quota => Severity::Error,
+        // What is left is written within days on a busy cluster, and the others may have room for years.
+        _ if size >= quota / 10 * 9 => Severity::Warning,
+        _ => return,
+    };
+    let text = format!(
+        "the new member may hold {quota} bytes (--quota-backend-bytes) and the database has {size}: with a smaller quota than the others it \
+         raises NOSPACE, and the whole cluster refuses writes"
+    );
+    let remedy = "give it the others' quota: --etcd-arg --quota-backend-bytes=BYTES; or compact and defragment the database first";
+    findings.push(with_remedy(finding(severity, "quota-below-database", text), remedy));
 }
 
 fn alarms(view: &View, findings: &mut Vec<Finding>) {

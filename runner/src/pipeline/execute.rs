@@ -2,6 +2,7 @@
 //!
 //! The promotion is the point of no return, and a type: [`Unpromoted`] can be undone, [`Promoted`] has no such method.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,7 +14,7 @@ use super::outcome::{Conclusion, Failure, Outcome};
 use super::run::{Interrupt, Parts, Run, journal_failure};
 use super::step::{Reversible, UndoError};
 use super::steps::Whom;
-use super::{JoinPlan, monitor, steps};
+use super::{FromData, JoinPlan, monitor, start_from_data, steps};
 use crate::cluster::MemberId;
 use crate::event::{Event, EventKind};
 
@@ -189,6 +190,8 @@ impl Unpromoted {
         }
         if undoing {
             self.run.cancel = interrupt.leave.clone();
+        } else if let Err(failure) = self.start_from_data().await {
+            return self.leave(Failure { outcome: Outcome::Stuck, ..failure }).await;
         }
         match claim(&mut self.run).await {
             Ok(Claim::Overtaken(why)) => self.leave(overtaken(&why)).await,
@@ -200,6 +203,21 @@ impl Unpromoted {
                 self.leave(unknown).await
             }
         }
+    }
+
+    /// Starts the member where the run had started it and it has its data: the quorum that everything after this needs may be waiting for
+    /// it. Whether it is still ours is for the member list to say.
+    async fn start_from_data(&mut self) -> Result<(), Failure> {
+        if !self.run.journal.state().start_intended {
+            return Ok(());
+        }
+        let (launcher, cluster) = (Arc::clone(&self.run.parts.launcher), Arc::clone(&self.run.parts.cluster));
+        let began = Instant::now();
+        if start_from_data(&*launcher, &*cluster, &self.run.plan, self.run.journal.state()).await? == FromData::Started {
+            begin(&mut self.run, "start-member");
+            finish(&mut self.run, "start-member", began, "it was started again from its data".to_owned());
+        }
+        Ok(())
     }
 
     /// Goes on with a member that is known to be a voter.

@@ -6,16 +6,16 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use rustix::fs::{FileType, OFlags};
+use rustix::fs::{FallocateFlags, FileType, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::{DataDir, JoinPlan, Outcome};
+use super::{DataDir, Identity, JoinPlan, Outcome};
 use crate::clock;
 use crate::cluster::{MemberId, MemberList};
 use crate::owned::{ours, refused};
@@ -37,6 +37,11 @@ pub enum Record {
         before: MemberList,
         /// The data directory before: what was in it is not ours.
         data_dir: DataDir,
+    },
+    /// The cluster's members, where the voters are reached elsewhere than before.
+    Seen {
+        /// The member list.
+        list: MemberList,
     },
     /// The member was added, by etcd's answer or by what the list shows after a lost answer.
     Added {
@@ -76,6 +81,8 @@ pub struct JournalState {
     pub begun: Option<(JoinPlan, serde_json::Value)>,
     /// The member list and the data directory before the add, once it was intended.
     pub before: Option<(MemberList, DataDir)>,
+    /// The newest member list.
+    pub members: Option<MemberList>,
     /// How many adds were sent, maybe.
     pub add_intents: usize,
     /// The id of the member that this run added.
@@ -106,6 +113,15 @@ pub struct Journal {
     store: Box<dyn Store>,
     state: JournalState,
     place: String,
+}
+
+/// A journal, as somebody saw it who did not open it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Peeked {
+    /// What its records come to.
+    pub state: JournalState,
+    /// Whether a runner is at work on it.
+    pub busy: bool,
 }
 
 /// Why a journal cannot be used.
@@ -167,22 +183,31 @@ impl Journal {
             why: format!("{what}{error}"),
         };
         if let Some(folder) = path.parent() {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+            make_folder(folder).map_err(failed)?;
             let folder = File::open(folder).map_err(failed)?;
             ours(&folder, FileType::Directory).map_err(|e| untrusted("of its folder: ", e))?;
         }
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
-        let mut file = options.open(path).map_err(|error| match Errno::from_io_error(&error) {
-            Some(Errno::LOOP) => untrusted("", refused("it is a link")),
-            _ => failed(error),
-        })?;
-        ours(&file, FileType::RegularFile).map_err(|e| untrusted("", e))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(JournalError::Busy { path: path.display().to_string() }),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
+        let mut file = loop {
+            let file = options.open(path).map_err(|error| match Errno::from_io_error(&error) {
+                Some(Errno::LOOP) => untrusted("", refused("it is a link")),
+                _ => failed(error),
+            })?;
+            ours(&file, FileType::RegularFile).map_err(|e| untrusted("", e))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(JournalError::Busy { path: path.display().to_string() }),
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
+            // Another runner may have put it aside between our opening and our lock: then the name means another file by now.
+            match fs::symlink_metadata(path) {
+                Ok(named) if same_file(&named, &file.metadata().map_err(failed)?) => break file,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(failed(error)),
+            }
+        };
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
         let (state, good) = read(&bytes, &path.display().to_string())?;
@@ -190,7 +215,27 @@ impl Journal {
             file.set_len(good as u64).map_err(failed)?;
             file.seek(SeekFrom::End(0)).map_err(failed)?;
         }
-        Ok(Self { store: Box::new(FileStore { file, path: path.to_owned() }), state, place: path.display().to_string() })
+        Ok(Self { store: Box::new(FileStore::new(file, path, good as u64)), state, place: path.display().to_string() })
+    }
+
+    /// What the journal in this file comes to, without holding or changing it; none where there is none. For those who only look.
+    ///
+    /// # Errors
+    ///
+    /// See [`JournalError`]; never `Busy`.
+    pub fn peek(path: &Path) -> Result<Option<Peeked>, JournalError> {
+        let failed = |error| JournalError::Io { path: path.display().to_string(), error };
+        let mut options = OpenOptions::new();
+        let mut file = match options.read(true).custom_flags(OFlags::NOFOLLOW.bits() as i32).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let busy = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(failed)?;
+        let (state, _) = read(&bytes, &path.display().to_string())?;
+        Ok(Some(Peeked { state, busy }))
     }
 
     /// A journal in memory; reads what `lines` holds. For the simulated cluster: a crash leaves the lines behind.
@@ -223,9 +268,11 @@ impl JournalState {
             Record::Begun { plan, setup } => self.begun = Some((*plan, setup)),
             Record::AddIntended { before, data_dir } => {
                 self.add_intents += 1;
+                self.members = Some(before.clone());
                 // The first one counts: a repeated intent comes after an add that may have been applied.
                 self.before.get_or_insert((before, data_dir));
             }
+            Record::Seen { list } => self.members = Some(list),
             Record::Added { id } => self.added = Some(id),
             Record::Adopted { id } => self.adopted = Some(id),
             Record::StartIntended { running } => {
@@ -239,6 +286,17 @@ impl JournalState {
             Record::UndoGivenUp => self.undo_intended = false,
             Record::Finished { outcome } => self.finished = Some(outcome),
         }
+    }
+
+    /// The client URLs of the voters, as far as they are known.
+    pub fn endpoints(&self) -> impl Iterator<Item = &String> {
+        self.members.iter().flat_map(MemberList::voters).flat_map(|member| &member.client_urls)
+    }
+
+    /// Our member's ids, as they stand in its log; none while it was not added.
+    pub fn identity(&self) -> Option<Identity> {
+        let (before, _) = self.before.as_ref()?;
+        Some(Identity { cluster_id: before.cluster_id, member_id: self.member()? })
     }
 
     /// The member that this run works on: added or taken over.
@@ -289,12 +347,56 @@ fn decode(line: &[u8]) -> Result<Line, String> {
 struct FileStore {
     file: File,
     path: PathBuf,
+    /// Up to where whole lines stand.
+    good: u64,
+    /// A torn line could not be cut off: another one behind it would make the journal unreadable.
+    spoilt: bool,
+}
+
+/// Room that is kept from the beginning: a run's records take some 10 kB, and those of the undo must find room on a disk that the learner's
+/// own database has filled.
+const KEPT: u64 = 64 << 10;
+
+impl FileStore {
+    fn new(file: File, path: &Path, good: u64) -> Self {
+        // Some file systems cannot; the run goes on without.
+        let _ = rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, 0, KEPT);
+        Self { file, path: path.to_owned(), good, spoilt: false }
+    }
+
+    /// Writes a line and waits until it is on the disk. What was not written whole is cut off.
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.spoilt {
+            return Err(io::Error::other("an earlier line was written in part and cannot be taken back"));
+        }
+        let written = self.file.write_all(line).and_then(|()| self.file.sync_data());
+        match &written {
+            Ok(()) => self.good += line.len() as u64,
+            Err(_) => self.spoilt = self.file.set_len(self.good).and_then(|()| self.file.sync_data()).is_err(),
+        }
+        written
+    }
+}
+
+/// Makes the folder (0700) and those on its way; each new name is on the disk when this returns.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    for made in missing {
+        if let Some(parent) = made.parent() {
+            File::open(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?.sync_all()?;
+        }
+    }
+    Ok(())
+}
+
+fn same_file(a: &fs::Metadata, b: &fs::Metadata) -> bool {
+    (a.dev(), a.ino()) == (b.dev(), b.ino())
 }
 
 impl Store for FileStore {
     fn append(&mut self, line: &[u8]) -> io::Result<()> {
-        self.file.write_all(line)?;
-        self.file.sync_data()?;
+        self.write(line)?;
         // The first line also needs its file to be in the folder after a power cut.
         if self.file.metadata()?.len() == line.len() as u64
             && let Some(folder) = self.path.parent()
@@ -377,6 +479,46 @@ mod tests {
             std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
             refused("cannot be trusted: it belongs to somebody else");
         }
+    }
+
+    #[test]
+    fn who_only_looks_changes_nothing_and_is_in_nobodys_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state/journal");
+        assert_eq!(Journal::peek(&path).unwrap(), None);
+        assert!(!path.parent().unwrap().exists());
+        let mut journal = Journal::open(&path).unwrap();
+        journal.write(Record::PromoteIntended).unwrap();
+        let seen = Journal::peek(&path).unwrap().unwrap();
+        assert!(seen.busy && seen.state.promote_intended);
+        drop(journal);
+        assert!(!Journal::peek(&path).unwrap().unwrap().busy);
+        // A torn line is not for the one who looks to cut off.
+        fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"torn").unwrap();
+        let length = fs::metadata(&path).unwrap().len();
+        assert!(Journal::peek(&path).unwrap().unwrap().state.promote_intended);
+        assert_eq!(fs::metadata(&path).unwrap().len(), length);
+    }
+
+    #[test]
+    fn a_line_that_was_written_in_part_is_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let mut journal = Journal::open(&path).unwrap();
+        journal.write(Record::PromoteIntended).unwrap();
+        drop(journal);
+        let good = fs::metadata(&path).unwrap().len();
+        // Half a line is there, as a full disk leaves it, and the write has failed.
+        let file = OpenOptions::new().read(true).append(true).open(&path).unwrap();
+        (&file).write_all(b"0123").unwrap();
+        let mut store = FileStore::new(OpenOptions::new().read(true).open(&path).unwrap(), &path, good);
+        assert!(store.write(b"a whole line\n").is_err(), "the handle is for reading only");
+        assert!(store.spoilt, "and cannot cut anything off either");
+        assert!(store.write(b"another\n").unwrap_err().to_string().contains("cannot be taken back"));
+        let mut store = FileStore { file, path: path.clone(), good, spoilt: false };
+        store.file.set_len(good).unwrap();
+        store.write(b"next\n").unwrap();
+        assert_eq!(store.good, good + 5);
     }
 
     #[test]

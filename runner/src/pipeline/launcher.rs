@@ -153,6 +153,11 @@ pub trait Launcher: Send + Sync {
     /// Refuses while an etcd uses it; touches no other member's data.
     async fn discard_data(&self, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, LaunchError>;
 
+    /// The database size in bytes at which the member will raise NOSPACE; none where it raises none, or that cannot be known.
+    fn quota(&self) -> Option<u64> {
+        None
+    }
+
     /// Where a person finds out why the member does not come up: hints, a line each.
     async fn where_to_look(&self) -> Vec<String> {
         Vec::new()

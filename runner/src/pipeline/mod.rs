@@ -5,7 +5,7 @@
 
 pub use execute::{Operation, check_for_worker, check_only, execute};
 pub use gate::{Opinion, Window};
-pub use journal::{Journal, JournalError, JournalState, Record};
+pub use journal::{Journal, JournalError, JournalState, Peeked, Record};
 pub use launcher::{DataDir, Discard, Guarded, Identity, LaunchError, Launcher, MemberSpec, Running, Started};
 pub use lock::{JoinLock, Queue};
 pub use outcome::{Conclusion, Failure, Outcome};
@@ -15,6 +15,7 @@ pub use policy::{
     Answer, FailurePolicy, Fault, FaultKind, Finding, Mode, Newcomer, Policy, PolicyError, Sample, Severity, Verdict,
 };
 pub use run::{Interrupt, Parts};
+pub use start::{FromData, start_from_data};
 pub use step::StepName;
 pub use waiver::Waiver;
 
@@ -34,6 +35,7 @@ mod plan;
 mod platform;
 mod policy;
 mod run;
+mod start;
 mod step;
 mod steps;
 mod versions;

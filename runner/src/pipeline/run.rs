@@ -1,5 +1,6 @@
 //! One run's state and what every step needs: calls with patience, waits that Ctrl-C ends, events.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::journal::{Journal, JournalError, Record};
 use super::monitor::Monitored;
 use super::{DataDir, Failure, Identity, JoinLock, JoinPlan, Launcher, Outcome, Platform, Policy, StepName};
 use crate::cluster::oracle::Forecast;
-use crate::cluster::{Class, Cluster, ClusterError, MemberId, MemberList, Result as ClusterResult, View};
+use crate::cluster::{Class, Cluster, ClusterError, MemberId, MemberList, Reason, Result as ClusterResult, View};
 use crate::event::{Event, EventKind, EventSink};
 
 /// The outside world, as the pipeline sees it.
@@ -60,6 +61,8 @@ pub(super) struct Run {
     pub(super) cancel: CancellationToken,
     /// Where the cluster was last seen, the leader first.
     pub(super) endpoints: Vec<String>,
+    /// The id of the cluster that this run works on, from its first look on: an endpoint of another one is never believed.
+    pub(super) cluster: Option<u64>,
     /// The last whole observation.
     pub(super) view: Option<Arc<View>>,
     pub(super) window: Window,
@@ -101,8 +104,10 @@ impl Run {
         // An earlier runner sent an add, or several: what became of those that it had no answer to, it took with it.
         let unanswered = state.add_intents > usize::from(state.member().is_some());
         let add_settles = unanswered.then(|| Instant::now() + SETTLE);
+        let cluster = state.before.as_ref().map(|(before, _)| before.cluster_id);
         Self {
             endpoints: plan.endpoints.clone(),
+            cluster,
             plan,
             parts,
             journal,
@@ -150,12 +155,35 @@ impl Run {
 
     /// Observes the whole cluster anew.
     pub(super) async fn observe(&mut self) -> ClusterResult<Arc<View>> {
-        let mut known = self.endpoints.clone();
-        known.extend(self.plan.endpoints.iter().filter(|e| !self.endpoints.contains(e)).cloned());
-        let view = Arc::new(View::observe(&*self.parts.cluster, &known).await?);
+        let view = Arc::new(View::observe_only(&*self.parts.cluster, &self.known(), self.cluster).await?);
+        self.cluster = Some(view.cluster_id);
         self.endpoints = view.endpoints();
         self.view = Some(Arc::clone(&view));
+        self.remember(&view.list());
         Ok(view)
+    }
+
+    /// Every endpoint that may lead to the cluster: where it was seen last, what was given, and the client URLs of the voters that the
+    /// journal knows.
+    fn known(&self) -> Vec<String> {
+        let mut known = self.endpoints.clone();
+        for url in self.plan.endpoints.iter().chain(self.journal.state().endpoints()) {
+            if !known.contains(url) {
+                known.push(url.clone());
+            }
+        }
+        known
+    }
+
+    /// Writes to the journal where the cluster is found now, where that has changed since it was to be changed: whoever goes on with this
+    /// run later may find none of the endpoints that were given. What cannot be written is tried again with the next look.
+    fn remember(&mut self, list: &MemberList) {
+        let state = self.journal.state();
+        let urls = |list: &MemberList| -> BTreeSet<String> { list.voters().flat_map(|m| m.client_urls.clone()).collect() };
+        let known = state.members.as_ref().map(urls);
+        if known.is_some_and(|known| known != urls(list)) {
+            let _ = self.record(Record::Seen { list: list.clone() });
+        }
     }
 
     /// The leader's endpoint, from the last observation, or from a new one where there is none.
@@ -170,8 +198,14 @@ impl Run {
     /// The member list, linearizable, from the leader. An error makes the next call look for the leader anew.
     pub(super) async fn member_list(&mut self) -> ClusterResult<MemberList> {
         let endpoint = self.leader().await?;
-        let list = self.parts.cluster.member_list(&endpoint).await;
-        self.noted(list)
+        let list = self.noted(self.parts.cluster.member_list(&endpoint).await)?;
+        if self.cluster.is_some_and(|id| id != list.cluster_id) {
+            // Another etcd listens there by now.
+            self.view = None;
+            let text = format!("cluster {:x} answers here by now", list.cluster_id);
+            return Err(ClusterError::new(Reason::Unreachable, text, endpoint));
+        }
+        Ok(list)
     }
 
     /// Forgets the last observation if this call failed in a way that a new leader would explain.
@@ -197,9 +231,7 @@ impl Run {
 
     /// Our member's ids, as they stand in its log; none while it was not added.
     pub(super) fn identity(&self) -> Option<Identity> {
-        let state = self.journal.state();
-        let (before, _) = state.before.as_ref()?;
-        Some(Identity { cluster_id: before.cluster_id, member_id: state.member()? })
+        self.journal.state().identity()
     }
 
     /// Where this node stands, by the list and the data directory.

@@ -307,3 +307,23 @@ async fn a_plugin_that_fails() {
     assert!(ignored, "{}", joined.stdout);
     stage.assert_joined().await;
 }
+
+#[tokio::test]
+async fn a_quota_below_the_database() {
+    let stage = stage(1).await;
+    let refusal = refused(&stage, &["--etcd-arg=--quota-backend-bytes=10000"], 10, "check-refused").await;
+    refusal.expect("the new member may hold 10000 bytes (--quota-backend-bytes)", "give it the others' quota");
+    stage.assert_baseline().await;
+}
+
+#[tokio::test]
+async fn an_add_that_etcd_can_never_accept() {
+    // 3.4 wants every voter connected, however many there are; the newest a quorum of what the cluster would become.
+    let mut stage = Stage::set(4, &of_minor("3.4"), Tls::Off).await;
+    stage.cluster.kill(3);
+    let refusal = refused(&stage, &[], 10, "check-refused").await;
+    refusal.expect("adds a member only while all voters have been connected for 5 s; not connected: m4", "bring m4 back");
+    let checked = Spawned::start(stage.node.check(&stage.cluster.endpoints())).finish(SOON).await;
+    Refusal::of(checked, 10, "check-refused").expect("not connected: m4", "etcdctl member remove");
+    stage.assert_baseline().await;
+}

@@ -22,6 +22,7 @@ mod connect;
 mod error;
 mod lock;
 mod metrics;
+mod peers;
 mod read;
 
 /// How long making a connection may take, TCP and TLS together. kubeadm's dial timeout is 2 s, too.
@@ -40,6 +41,8 @@ pub struct EtcdCluster {
     tls: Option<LoadedTls>,
     connections: Mutex<HashMap<String, Connection>>,
     http: reqwest::Client,
+    /// For the members' peer ports, with the client's certificate.
+    peers: reqwest::Client,
 }
 
 /// A kept connection, with the number that tells it from its successor at the same endpoint.
@@ -61,13 +64,16 @@ impl EtcdCluster {
     pub fn new(tls: Option<ClientTls>) -> std::result::Result<Self, TlsError> {
         let tls = tls.map(|files| files.load()).transpose()?;
         tls::name_provider();
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(READ_TIMEOUT)
-            .build()
-            .map_err(|e| TlsError::Refused { reason: e.to_string() })?;
-        Ok(Self { tls, connections: Mutex::default(), http })
+        let built = |builder: reqwest::ClientBuilder| {
+            let builder = builder.no_proxy().connect_timeout(CONNECT_TIMEOUT).timeout(READ_TIMEOUT);
+            builder.build().map_err(|e| TlsError::Refused { reason: e.to_string() })
+        };
+        let http = built(reqwest::Client::builder())?;
+        let peers = match &tls {
+            Some(tls) => built(reqwest::Client::builder().tls_backend_preconfigured(peers::without_alpn(tls)))?,
+            None => http.clone(),
+        };
+        Ok(Self { tls, connections: Mutex::default(), http, peers })
     }
 
     /// Makes one call on the endpoint's connection, within the deadline, and classifies its failure.
@@ -194,6 +200,12 @@ impl Cluster for EtcdCluster {
         })
         .await
         .map(drop)
+    }
+
+    /// `GET /members` on the peer port, as a joining etcd asks it (server/etcdserver/api/etcdhttp/peer.go), with the client's certificate:
+    /// the peer port takes any that its CA has signed.
+    async fn peer_members(&self, peer_url: &str) -> Result<MemberList> {
+        peers::members(&self.peers, peer_url).await
     }
 
     /// By plain HTTP: etcd's metrics listener has no TLS where it is given as `http://`, as kubeadm and runner do.

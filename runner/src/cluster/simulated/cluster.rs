@@ -108,6 +108,20 @@ impl Cluster for SimulatedCluster {
             .await
     }
 
+    async fn peer_members(&self, peer_url: &str) -> Result<MemberList> {
+        let begun = self.caller.begin(Op::PeerMembers).await;
+        sleep(begun.latency).await;
+        let told = match begun.fault {
+            Some(Fault::Fail(reason)) => Err(answers::of(reason, peer_url)),
+            _ => self.caller.shared.with(|s| {
+                let peer = s.nodes.iter().find(|n| n.peer_urls.iter().any(|url| url == peer_url) && n.raft() && !n.hidden);
+                peer.map(|_| s.list()).ok_or_else(|| answers::refused(peer_url))
+            }),
+        };
+        self.caller.end(&begun, Op::PeerMembers, peer_url, told.as_ref().err().map(|e| e.reason)).await;
+        told
+    }
+
     async fn metrics(&self, metrics_url: &str) -> Result<MemberMetrics> {
         let begun = self.caller.begin(Op::Metrics).await;
         sleep(begun.latency).await;

@@ -25,6 +25,8 @@ pub enum Op {
     Remove,
     /// `Cluster::linearizable_read`.
     Read,
+    /// `Cluster::peer_members`.
+    PeerMembers,
     /// `Cluster::metrics`.
     Metrics,
     /// `Launcher::preflight`.
@@ -160,6 +162,7 @@ impl Op {
         Self::Promote,
         Self::Remove,
         Self::Read,
+        Self::PeerMembers,
         Self::Metrics,
     ];
     /// The calls to the launcher.

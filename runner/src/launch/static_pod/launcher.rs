@@ -316,4 +316,8 @@ impl Launcher for StaticPodLauncher {
     fn metrics_url(&self) -> Option<String> {
         self.config.member.metrics_url.clone()
     }
+
+    fn quota(&self) -> Option<u64> {
+        self.config.member.quota()
+    }
 }

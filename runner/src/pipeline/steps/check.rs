@@ -115,7 +115,8 @@ async fn judge(run: &Run, view: &View) -> Result<Vec<Finding>, Failure> {
     let list = view.list();
     let standing = run.standing(&list).await?;
     let version = run.parts.launcher.version();
-    Ok(checks::built_in(view, &run.plan, &standing, run.ours(&list), version.as_deref()))
+    let joiner = checks::Joiner { ours: run.ours(&list), version: version.as_deref(), quota: run.parts.launcher.quota() };
+    Ok(checks::built_in(view, &run.plan, &standing, joiner))
 }
 
 /// One plugin's answer: tells it, and returns the refusal that it comes to.

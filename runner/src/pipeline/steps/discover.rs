@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::cluster::Class;
+use crate::cluster::{Class, Reason};
 use crate::event::EventKind;
 use crate::pipeline::run::{Patience, Run};
 use crate::pipeline::step::{Reversible, StepName};
@@ -24,8 +24,9 @@ impl Reversible for Discover {
             match run.observe().await {
                 Ok(view) => break view,
                 Err(error) => {
-                    let failure =
-                        Failure { outcome: Outcome::Unreachable, ..Failure::cluster("cannot read the cluster", &error) };
+                    let two_clusters = error.reason == Reason::ClusterIdMismatch && run.cluster.is_none();
+                    let outcome = if two_clusters { Outcome::CheckRefused } else { Outcome::Unreachable };
+                    let failure = Failure { outcome, ..Failure::cluster("cannot read the cluster", &error) };
                     if error.class() == Class::Fatal {
                         return Err(failure);
                     }

@@ -189,6 +189,10 @@ impl Cluster for Liar {
         self.honest.linearizable_read(endpoint).await
     }
 
+    async fn peer_members(&self, peer_url: &str) -> Result<MemberList> {
+        self.honest.peer_members(peer_url).await
+    }
+
     async fn metrics(&self, metrics_url: &str) -> Result<MemberMetrics> {
         let mut metrics = self.honest.metrics(metrics_url).await?;
         if let Some(mut rng) = self.lie() {

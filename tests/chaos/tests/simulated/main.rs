@@ -10,3 +10,4 @@ mod proof;
 mod queue;
 mod random;
 mod silent;
+mod ways_on;

@@ -21,6 +21,23 @@ impl Host {
         self.inside(|| ip(&format!("neighbour del {address} dev eth0")));
     }
 
+    /// Loses what this host sends to this port of others, and from this port of its own: the service behind it is cut off, and all others
+    /// go on. By a route into nothing, so that the sender is told nothing. IPv4 only.
+    pub fn cut_port(&self, port: u16) {
+        self.inside(|| {
+            ip(&format!("rule add priority 10 ipproto tcp dport {port} blackhole"));
+            ip(&format!("rule add priority 10 ipproto tcp sport {port} blackhole"));
+        });
+    }
+
+    /// Ends [`Host::cut_port`].
+    pub fn mend_port(&self, port: u16) {
+        self.inside(|| {
+            ip(&format!("rule del priority 10 ipproto tcp dport {port} blackhole"));
+            ip(&format!("rule del priority 10 ipproto tcp sport {port} blackhole"));
+        });
+    }
+
     /// Lets out no more than so many kilobits a second, and keeps what waits for no longer than 400 ms.
     pub fn slow_down(&self, kilobits: u32) {
         self.inside(|| {

@@ -3,7 +3,7 @@
 //!
 //! | setting | default | meaning |
 //! | --- | --- | --- |
-//! | `ask` | none | any of `random`, `memory`, `secret` (the one named `hook`) and `http` (a POST to where the secret says) |
+//! | `ask` | none | any of `random`, `memory`, `secret` (the one named `hook`), `http` (a POST to where the secret says) and `flood` (`memory`, without end) |
 //! | `fail` | `false` | whether it ends with an error |
 
 use runner_plugin::prelude::*;
@@ -26,6 +26,7 @@ enum Wish {
     Memory,
     Secret,
     Http,
+    Flood,
 }
 
 impl Plugin for Asker {}
@@ -37,6 +38,9 @@ impl Notifier for Asker {
             said.push(match wish {
                 Wish::Random => format!("a random number: {}", random::number()),
                 Wish::Memory => format!("memory: {} bytes", probes::memory()?.total),
+                Wish::Flood => loop {
+                    let _ = std::hint::black_box(probes::memory());
+                },
                 Wish::Secret => {
                     hook = secrets::get("hook")?.reveal();
                     format!("the hook is {hook}")
