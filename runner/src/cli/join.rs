@@ -13,7 +13,7 @@ use super::member_args::{MemberArgs, Planned};
 use super::plugin_args::{Chosen, PluginArgs};
 use super::setup::{ChosenLauncher, Setup};
 use super::state_dir::{MemberState, StateArgs};
-use super::{Ended as CommandEnded, Frame};
+use super::{Ended as CommandEnded, Frame, signals};
 use crate::config::kubeadm::NodeKind;
 use crate::config::policy::PolicyFile;
 use crate::kubernetes::Settings;
@@ -69,6 +69,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> CommandEnded {
     let journal = state.fresh_journal()?;
     let outcome = execute_run(Operation::Join, plan, &setup, journal, &state, frame).await?;
     if let (Outcome::Joined, true, ChosenLauncher::Process(config)) = (outcome, args.supervise, setup.launcher) {
+        signals::hand_over();
         frame.printer.say("staying in the foreground until the member ends");
         let ended = ProcessLauncher::new(config).supervise().await?;
         frame.printer.say(match ended {

@@ -10,7 +10,7 @@ use super::execution::execute_run;
 use super::join::{JoinArgs, Prepared, warn_insecure};
 use super::kubeadm_args::{IMAGE_REPOSITORY, Unread, of_cluster};
 use super::launcher_args::LauncherKind;
-use super::{Ended, Frame, Output, bad_input, resume};
+use super::{Ended, Frame, Output, bad_input, resume, signals};
 use crate::config::kubeadm::{ClusterDocument, Documents, NodeKind};
 use crate::kubeadm::{Done, Driver, Folder, Line, Makings, Part, Plan, Program, shell};
 use crate::kubernetes::Api;
@@ -128,6 +128,7 @@ impl Journey<'_> {
     async fn go(&mut self, plan: &Plan) -> Ended {
         let all = plan.lines.len();
         for (i, line) in plan.lines.iter().enumerate() {
+            signals::between()?;
             self.frame.printer.say(&format!("[{}/{all}] {}", i + 1, line.part.title()));
             match line.part {
                 Part::Prepare | Part::Kubelet | Part::Finish => self.kubeadm(line).await?,
@@ -169,13 +170,23 @@ impl Journey<'_> {
 
     async fn check(&mut self) -> Ended {
         self.choose_image().await?;
-        check(self.join, Whom::ControlPlane, &self.frame).await
+        signals::between()?;
+        let checked = check(self.join, Whom::ControlPlane, &self.frame).await;
+        signals::over();
+        checked
     }
 
     /// Joins the member, or goes on with a join that was interrupted.
     async fn member(&mut self) -> Ended {
+        let joined = self.joined().await;
+        signals::over();
+        joined
+    }
+
+    async fn joined(&mut self) -> Ended {
         self.choose_image().await?;
         let Prepared { plan, setup, state } = self.join.prepare(true, &self.frame).await?;
+        signals::between()?;
         let journal = state.journal()?;
         if journal.state().unfinished() {
             self.frame.printer.say("an earlier join of this member has not come to its end: going on with it");

@@ -174,7 +174,10 @@ pub fn advice(reason: Reason) -> Option<&'static str> {
         Reason::PermissionDenied | Reason::Unauthenticated => {
             "membership calls need root where etcd's authentication is on: use a client certificate whose name has the root role"
         }
-        Reason::NoLeader => "the cluster has lost its quorum: bring voters back before anything joins",
+        Reason::NoLeader | Reason::RequestTimedOut => {
+            "the cluster may have lost its quorum: bring voters back first (`runner start` on their nodes); where a majority is lost for good, \
+             see \"After a reboot, a power cut, a lost majority\" in runner/README.md"
+        }
         Reason::NoSpace => "compact and defragment the database, then disarm the alarm: etcdctl alarm disarm",
         Reason::Corrupt => "a member's data differs: find it with etcdctl endpoint hashkv, remove it and add it anew",
         Reason::TooManyLearners => "another learner is in the list: etcdctl member list shows it; wait for it or remove it",

@@ -14,6 +14,7 @@ pub mod simulated;
 
 mod error;
 mod member;
+pub mod remedy;
 mod status;
 mod version;
 mod view;

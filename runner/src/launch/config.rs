@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{data_dir, flags};
+use crate::pipeline::DEFAULT_ELECTION_TIMEOUT;
 
 /// What every launcher that starts the member itself needs to know about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,6 +185,15 @@ impl MemberConfig {
     }
 }
 
+impl MemberConfig {
+    /// `--election-timeout`, in milliseconds.
+    pub(super) fn election_timeout(&self) -> Duration {
+        let variable = self.env.get("ETCD_ELECTION_TIMEOUT").map(String::as_str);
+        let said = flags::last(&self.extra_args, "election-timeout").or(variable).and_then(|value| value.parse().ok());
+        said.map_or(DEFAULT_ELECTION_TIMEOUT, Duration::from_millis)
+    }
+}
+
 impl MemberTls {
     /// All the files.
     pub fn files(&self) -> Vec<&PathBuf> {
@@ -238,6 +248,14 @@ mod tests {
         assert_eq!(quota(&["--quota-backend-bytes=1", "--quota-backend-bytes=2"], None), Some(2));
         assert_eq!(quota(&["--quota-backend-bytes=-1"], None), None);
         assert_eq!(quota(&[], Some("100")), Some(100));
+    }
+
+    #[test]
+    fn the_election_timeout_is_the_one_that_etcd_is_told() {
+        let extra_args = vec!["--election-timeout=12500".to_owned()];
+        let member = MemberConfig { extra_args, ..MemberConfig::default() };
+        assert_eq!(member.election_timeout(), Duration::from_millis(12_500));
+        assert_eq!(MemberConfig::default().election_timeout(), DEFAULT_ELECTION_TIMEOUT);
     }
 
     #[test]

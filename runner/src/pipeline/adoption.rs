@@ -5,6 +5,7 @@
 //! voter, without its log, which breaks what raft relies on (etcd panics with `tocommit(N) is out of range`, or worse).
 
 use super::DataDir;
+use crate::cluster::remedy::{Only, Remedy};
 use crate::cluster::{Member, MemberId, MemberList};
 
 /// What the member list and the data directory together allow.
@@ -20,6 +21,16 @@ pub enum Standing {
     Voter(MemberId),
     /// The join must not go on.
     Stop(Stop),
+}
+
+impl Standing {
+    /// The member that is this node's, where one is.
+    pub fn member(&self) -> Option<MemberId> {
+        match self {
+            Self::Adopt(id) | Self::Resume(id) | Self::Voter(id) => Some(*id),
+            Self::Fresh | Self::Stop(_) => None,
+        }
+    }
 }
 
 /// Why a join must not go on.
@@ -77,7 +88,10 @@ fn without_member(list: &MemberList, dir: Option<&DataDir>, path: &str) -> Stand
         Some(DataDir::Member { cluster_id, member_id }) if *cluster_id == list.cluster_id => Standing::Stop(Stop {
             code: "data-of-removed-member",
             message: format!("{path} holds the data of member {member_id}, which is no longer in the cluster"),
-            remedy: format!("move {path} aside and run the join again: a removed member's data can never be used again"),
+            remedy: format!(
+                "{} and run the join again: a removed member's data can never be used again",
+                Remedy::move_aside(path, Only::NotInUse)
+            ),
         }),
         Some(dir) => Standing::Stop(stop_other_data(path, Some(dir))),
     }
@@ -92,7 +106,7 @@ fn stop_url_taken(other: &Member) -> Stop {
             other.id,
             other.peer_urls.join(", ")
         ),
-        remedy: "give this node's own address, or remove that member if it is gone for good".to_owned(),
+        remedy: format!("give this node's own address; {}", Remedy::remove(other.id, Only::GoneForGood)),
     }
 }
 
@@ -105,9 +119,9 @@ fn stop_without_log(member: &Member, path: &str, role: &str) -> Stop {
             member.id
         ),
         remedy: format!(
-            "if its data is lost, remove it with `etcdctl member remove {}`, wait for 5 s and run the join again; a member must never \
-             start again without its log",
-            member.id
+            "if it runs from another directory, give that as --data-dir; {}, wait for 5 s and run the join again; a member must never start \
+             again without its log",
+            Remedy::remove(member.id, Only::GoneForGood)
         ),
     }
 }
@@ -117,8 +131,8 @@ fn stop_unstarted_voter(member: &Member) -> Stop {
         code: "voter-not-started",
         message: format!("{} was added for these peer URLs as a voter and has not started", member.id),
         remedy: format!(
-            "remove it with `etcdctl member remove {}` and run the join again: it counts for the quorum without being there",
-            member.id
+            "it counts for the quorum without being there; {}, and run the join again",
+            Remedy::remove(member.id, Only::NobodyJoins)
         ),
     }
 }
@@ -134,7 +148,7 @@ fn stop_other_data(path: &str, dir: Option<&DataDir>) -> Stop {
     Stop {
         code: "data-dir-not-ours",
         message: format!("{path} holds {what}, not this member's"),
-        remedy: format!("move {path} aside, or give another --data-dir"),
+        remedy: format!("give another --data-dir; or, {}", Remedy::move_aside(path, Only::NotInUse)),
     }
 }
 

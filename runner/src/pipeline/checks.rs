@@ -5,6 +5,7 @@ use super::plan::{JoinPlan, StaleLearner};
 use super::versions;
 use super::{Finding, Severity};
 use crate::cluster::oracle::{Answer, Change, Forecast, Situation};
+use crate::cluster::remedy::{Only, Remedy};
 use crate::cluster::{AlarmKind, MemberId, Reason, Version, View, advice, quorum};
 
 /// What is known of the member that is to join.
@@ -28,7 +29,7 @@ pub fn built_in(view: &View, plan: &JoinPlan, standing: &Standing, joiner: Joine
     quota_below_database(view, quota, &mut findings);
     alarms(view, &mut findings);
     learners(view, plan, ours, &mut findings);
-    views_agree(view, &mut findings);
+    views_agree(view, ours.or(standing.member()), &mut findings);
     names(view, plan, ours, &mut findings);
     version_findings(view, ours, version, &mut findings);
     if let Standing::Stop(stop) = standing {
@@ -50,8 +51,7 @@ pub fn for_worker(view: &View) -> Vec<Finding> {
     quorum_now(view, &mut findings);
     for silent in findings.iter_mut().filter(|f| f.code == "voter-silent") {
         silent.severity = Severity::Error;
-        silent.remedy =
-            Some("bring it back, or remove it for good: etcdctl member remove ID; then the worker can join".to_owned());
+        silent.remedy = Some(format!("bring it back; {}; then the worker can join", remove_silent(view)));
     }
     alarms(view, &mut findings);
     for learner in view.list().learners() {
@@ -64,7 +64,7 @@ pub fn for_worker(view: &View) -> Vec<Finding> {
         found.member = Some(learner.id.to_string());
         findings.push(with_remedy(found, "wait until it has joined; `runner status` on its node shows a run that was left"));
     }
-    views_agree(view, &mut findings);
+    views_agree(view, None, &mut findings);
     findings
 }
 
@@ -81,6 +81,13 @@ fn with_remedy(mut finding: Finding, remedy: impl Into<String>) -> Finding {
 fn silent_voters(view: &View) -> String {
     let silent: Vec<String> = view.voters().filter(|m| !m.healthy()).map(|m| m.member.label()).collect();
     silent.join(", ")
+}
+
+/// How the voters that do not answer are removed, each by its id. Whoever obeys must know more than is seen from here.
+fn remove_silent(view: &View) -> String {
+    let silent = view.voters().filter(|m| !m.healthy());
+    let remedies: Vec<String> = silent.map(|m| Remedy::remove(m.member.id, Only::GoneForGood).to_string()).collect();
+    remedies.join("; ")
 }
 
 fn quorum_now(view: &View, findings: &mut Vec<Finding>) {
@@ -117,7 +124,7 @@ fn quorum_if_the_newcomer_dies(view: &View, ours: Option<MemberId>, findings: &m
         );
         findings.push(with_remedy(
             finding(Severity::Error, "quorum-at-risk", text),
-            "bring the silent voter back, or remove it for good before its replacement joins: etcdctl member remove ID",
+            format!("bring the silent voter back; {}, before its replacement joins", remove_silent(view)),
         ));
     }
 }
@@ -184,13 +191,14 @@ fn learners(view: &View, plan: &JoinPlan, ours: Option<MemberId>, findings: &mut
         };
         let mut found = finding(severity, "learner-present", text);
         found.member = Some(learner.id.to_string());
-        found.remedy = Some(format!("if nobody is joining it any more: etcdctl member remove {}", learner.id));
+        found.remedy = Some(Remedy::remove(learner.id, Only::NobodyJoins).to_string());
         findings.push(found);
     }
 }
 
-/// What each member says of itself must be what the list says of it: 3.5 has lost promotions (etcd#19557, #18347).
-fn views_agree(view: &View, findings: &mut Vec<Finding>) {
+/// What each member says of itself must be what the list says of it: 3.5 has lost promotions (etcd#19557, #18347). `ours` may have been
+/// promoted a moment ago and not know it yet.
+fn views_agree(view: &View, ours: Option<MemberId>, findings: &mut Vec<Finding>) {
     for m in &view.members {
         let Ok(status) = &m.status else { continue };
         let who = m.member.label();
@@ -201,9 +209,14 @@ fn views_agree(view: &View, findings: &mut Vec<Finding>) {
         if status.learner != m.member.learner {
             let (own, listed) = (role(status.learner), role(m.member.learner));
             let text = format!("{who} takes itself for a {own}, the member list calls it a {listed}");
+            if ours == Some(m.member.id) {
+                findings.push(finding(Severity::Warning, "role-differs", text));
+                continue;
+            }
             findings.push(with_remedy(
                 finding(Severity::Error, "role-differs", text),
-                "a promotion was lost (etcd#19557): remove the member and join it again with etcd 3.5.26 or later",
+                "a promotion was lost (etcd#19557): see that issue before anything is changed; where the others have a quorum without it, it is \
+                 removed and joined again with etcd 3.5.26 or later",
             ));
         }
         if m.member.voter() && status.leader.is_some() && status.leader != view.leader {

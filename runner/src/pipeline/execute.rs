@@ -328,7 +328,7 @@ fn asked_for() -> Failure {
 
 fn steps_unverified(reason: &str) -> Failure {
     Failure::new(Outcome::Stuck, format!("the member is a voter: {reason}"))
-        .hint("run `runner resume` to verify it; a voter is removed only by a person: etcdctl member remove ID")
+        .hint("run `runner resume` to verify it; only a person removes a voter")
 }
 
 impl Promoted {

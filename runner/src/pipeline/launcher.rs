@@ -1,11 +1,15 @@
 //! How the member's etcd comes to life, behind a trait: a process, a static pod, a unit, a person.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::MemberId;
+
+/// `--election-timeout` unless told otherwise, from 3.4 to 3.7.
+pub const DEFAULT_ELECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Which member, by the ids in the header of its write-ahead log. etcd gives no id twice: a member that was removed and added again
 /// is another one.
@@ -156,6 +160,11 @@ pub trait Launcher: Send + Sync {
     /// The database size in bytes at which the member will raise NOSPACE; none where it raises none, or that cannot be known.
     fn quota(&self) -> Option<u64> {
         None
+    }
+
+    /// The election timeout that the member is told, which is the whole cluster's: etcd holds a proposal for 5 s and twice that.
+    fn election_timeout(&self) -> Duration {
+        DEFAULT_ELECTION_TIMEOUT
     }
 
     /// Where a person finds out why the member does not come up: hints, a line each.

@@ -44,10 +44,10 @@ pub struct Interrupt {
     pub leave: CancellationToken,
 }
 
-/// How long an add whose answer was lost may still take effect. etcd gives up its own proposals after 5 s plus two election timeouts,
-/// 7 s with the defaults (`ReqTimeout`, server/config/config.go); the rest is for a request that was slow to arrive. A request that
-/// the network holds back for longer than that cannot be told from one that was lost.
-pub(super) const SETTLE: Duration = Duration::from_secs(10);
+/// How long an add whose answer was lost may still take effect, beside two election timeouts. etcd gives up its own proposals after 5 s
+/// plus two election timeouts, 7 s with the defaults (`ReqTimeout`, server/config/config.go); the other 3 s are for a request that was
+/// slow to arrive. A request that the network holds back for longer than that cannot be told from one that was lost.
+const SETTLE: Duration = Duration::from_secs(8);
 
 /// Events kept for the notifiers; progress and plugin logs are not among them. A run of a day stays far below.
 const EVENTS_KEPT: usize = 2000;
@@ -103,7 +103,7 @@ impl Run {
         let state = journal.state();
         // An earlier runner sent an add, or several: what became of those that it had no answer to, it took with it.
         let unanswered = state.add_intents > usize::from(state.member().is_some());
-        let add_settles = unanswered.then(|| Instant::now() + SETTLE);
+        let add_settles = unanswered.then(|| Instant::now() + settle(&*parts.launcher));
         let cluster = state.before.as_ref().map(|(before, _)| before.cluster_id);
         Self {
             endpoints: plan.endpoints.clone(),
@@ -122,6 +122,11 @@ impl Run {
             left: Vec::new(),
             started: Instant::now(),
         }
+    }
+
+    /// An add has had no answer: from now on it may take effect for so long.
+    pub(super) fn add_unanswered(&mut self) {
+        self.add_settles = Some(Instant::now() + settle(&*self.parts.launcher));
     }
 
     /// Tells everybody.
@@ -245,6 +250,10 @@ impl Run {
     pub(super) fn data_dir_before(&self) -> Option<&DataDir> {
         self.journal.state().before.as_ref().map(|(_, dir)| dir)
     }
+}
+
+fn settle(launcher: &dyn Launcher) -> Duration {
+    SETTLE + 2 * launcher.election_timeout()
 }
 
 impl Patience {

@@ -29,6 +29,8 @@ pub(super) struct Usage {
 /// A CA with its key.
 pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
+    /// When its certificate ends, in seconds since 1970; none for one that was just made.
+    until: Option<u64>,
 }
 
 impl Authority {
@@ -45,7 +47,7 @@ impl Authority {
         params.key_usages =
             vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment, KeyUsagePurpose::KeyCertSign];
         let cert = params.self_signed(&pair).map_err(|e| failed(&usage, &e))?;
-        Ok((cert.pem(), Self { issuer: Issuer::new(params, pair) }))
+        Ok((cert.pem(), Self { issuer: Issuer::new(params, pair), until: None }))
     }
 
     /// Reads a CA and checks that the key is its own. The first certificate of the file is the one that signs.
@@ -53,17 +55,22 @@ impl Authority {
         let certs = pem::certificates(cert_path)?;
         let pair = key::load(key_path)?;
         let parsed = pem::parse(&certs[0], cert_path)?;
+        let until = u64::try_from(parsed.validity().not_after.timestamp()).ok();
         if parsed.public_key().subject_public_key.data.as_ref() != pair.public_key_raw() {
             return Err(TlsError::KeyMismatch { cert: cert_path.into(), key: key_path.into() }.into());
         }
         let issuer = Issuer::from_ca_cert_der(&certs[0], pair)
             .map_err(|e| TlsError::BadCertificate { path: cert_path.into(), reason: e.to_string() })?;
-        Ok(Self { issuer })
+        Ok(Self { issuer, until })
     }
 
     /// A certificate for the key, as PEM.
     pub(super) fn issue(&self, pair: &KeyPair, usage: &Usage) -> Result<String, PkiError> {
         let mut params = params(usage, LEAF_DAYS)?;
+        // A certificate that outlives its CA says that it is good when nobody takes it any more.
+        if let Some(until) = self.until {
+            params.not_after = params.not_after.min(rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(until));
+        }
         params.is_ca = IsCa::ExplicitNoCa;
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
@@ -93,7 +100,7 @@ fn params(usage: &Usage, days: u32) -> Result<CertificateParams, PkiError> {
         params.distinguished_name.push(DnType::OrganizationName, organization);
     }
     params.distinguished_name.push(DnType::CommonName, usage.common_name.as_str());
-    let now = Duration::from_secs(u64::try_from(clock::now().as_second()).unwrap_or(0));
+    let now = Duration::from_secs(u64::try_from(clock::today().as_second()).unwrap_or(0));
     params.not_before = rcgen::date_time_ymd(1970, 1, 1) + now.saturating_sub(BACKDATE);
     params.not_after = rcgen::date_time_ymd(1970, 1, 1) + now + DAY * days;
     Ok(params)

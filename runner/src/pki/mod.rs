@@ -235,9 +235,8 @@ impl Pki {
 
 /// A CA's certificates, in date.
 fn check_ca(path: &Path) -> Result<Vec<tokio_rustls::rustls::pki_types::CertificateDer<'static>>, PkiError> {
-    let certs = pem::certificates(path)?;
+    let certs = pem::in_date(pem::certificates(path)?, path)?;
     for cert in &certs {
-        pem::check_validity(cert, path)?;
         if !pem::parse(cert, path)?.is_ca() {
             return Err(PkiError::NotACa { path: path.to_owned() });
         }

@@ -90,7 +90,7 @@ impl Callee {
         W: for<'a> FnOnce(Guest<'a>) -> BoxFuture<'a, wasmtime::Result<Result<T, String>>> + Send,
     {
         let started = Instant::now();
-        let now = self.now.unwrap_or_else(clock::now);
+        let now = self.now.unwrap_or_else(clock::today);
         let limits = &self.limits;
         let blot = self.blot.copy();
         let log = GuestLog::new(&self.name, limits, self.sink.clone(), blot.clone());

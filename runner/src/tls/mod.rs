@@ -77,10 +77,9 @@ impl ClientTls {
     /// The first file that cannot be used, by path, with a hint.
     pub fn load(&self) -> Result<LoadedTls, TlsError> {
         let ca_path = self.ca.as_deref().ok_or(TlsError::NoCa)?;
-        let ca = pem::certificates(ca_path)?;
+        let ca = pem::in_date(pem::certificates(ca_path)?, ca_path)?;
         let mut roots = RootCertStore::empty();
         for cert in &ca {
-            pem::check_validity(cert, ca_path)?;
             roots.add(cert.clone()).map_err(|e| TlsError::BadCertificate { path: ca_path.into(), reason: e.to_string() })?;
         }
         // The provider is named here, so that nothing depends on a process-wide default.
@@ -202,6 +201,18 @@ mod tests {
         let named =
             ClientTls { server_name: Some("not a name".into()), ca: Some(files.path("ca", "crt")), ..Default::default() };
         assert!(matches!(named.load(), Err(TlsError::BadServerName { .. })));
+    }
+
+    #[test]
+    fn an_old_ca_beside_the_new_one_is_no_reason_to_trust_none() {
+        let files = Files::new();
+        let text = |name| fs::read_to_string(files.path(name, "crt")).unwrap();
+        for bundle in [text("old") + &text("ca"), text("ca") + &text("new")] {
+            fs::write(files.path("bundle", "crt"), bundle).unwrap();
+            files.load("bundle", None, None).unwrap();
+        }
+        fs::write(files.path("bundle", "crt"), text("old") + &text("new")).unwrap();
+        assert!(files.load("bundle", None, None).unwrap_err().to_string().contains("bundle.crt expired at "));
     }
 
     #[test]

@@ -47,12 +47,34 @@ pub(crate) fn parse<'a>(cert: &'a CertificateDer<'_>, path: &Path) -> Result<X50
 pub(crate) fn check_validity(cert: &CertificateDer<'_>, path: &Path) -> Result<(), TlsError> {
     let parsed = parse(cert, path)?;
     let (from, until) = (parsed.validity().not_before.timestamp(), parsed.validity().not_after.timestamp());
-    let now = clock::now().as_second();
+    let now = clock::today().as_second();
     let at = |second| Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
     match () {
         () if now > until => Err(TlsError::Expired { path: path.into(), at: at(until) }),
         () if now < from => Err(TlsError::NotYetValid { path: path.into(), at: at(from) }),
         () => Ok(()),
+    }
+}
+
+/// Those of a bundle that are in date now. While a CA is replaced its old certificate lies beside the new one for long, in date or not;
+/// an old one is trusted by nobody, and is no reason to trust none.
+///
+/// # Errors
+///
+/// Where none is in date: why the first is not.
+pub(crate) fn in_date(certs: Vec<CertificateDer<'static>>, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let mut first = None;
+    let mut valid = Vec::new();
+    for cert in certs {
+        match check_validity(&cert, path) {
+            Ok(()) => valid.push(cert),
+            Err(error @ (TlsError::Expired { .. } | TlsError::NotYetValid { .. })) => first = first.or(Some(error)),
+            Err(error) => return Err(error),
+        }
+    }
+    match first {
+        Some(error) if valid.is_empty() => Err(error),
+        _ => Ok(valid),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::situation::{Link, Situation};
 use super::{Answer, Change, Peer};
+use crate::cluster::remedy::{Only, Remedy};
 use crate::cluster::{MemberId, Reason, advice, quorum};
 
 /// The change, for a sentence such as "etcd accepts to …".
@@ -88,13 +89,14 @@ pub(super) fn fix(situation: &Situation, change: &Change, answer: Answer) -> Opt
         (Reason::UnhealthyCluster, _) if down.is_empty() => Some("wait until they have been connected for 5 s".to_owned()),
         (Reason::UnhealthyCluster, _) => {
             let who: Vec<_> = down.iter().map(|m| m.member.label()).collect();
-            let removes: Vec<_> = down.iter().map(|m| format!("etcdctl member remove {}", m.member.id)).collect();
-            Some(format!("bring {} back, or remove it for good first: {}", who.join(", "), removes.join("; ")))
+            let removes: Vec<_> =
+                down.iter().map(|m| Remedy::remove(m.member.id, Only::GoneForGood).to_string()).collect();
+            Some(format!("bring {} back; {}", who.join(", "), removes.join("; ")))
         }
         (Reason::TooManyLearners, _) => {
             let learner = situation.members.iter().find(|m| m.member.learner)?;
             let id = learner.member.id;
-            Some(format!("wait until it has joined; if nobody is joining it any more: etcdctl member remove {id}"))
+            Some(format!("wait until it has joined; {}", Remedy::remove(id, Only::NobodyJoins)))
         }
         (Reason::LearnerNotReady, _) => Some("wait until it has caught up".to_owned()),
         (reason, _) => advice(reason).map(str::to_owned),

@@ -120,6 +120,10 @@ pub enum Incident {
     /// Somebody else wipes this machine and joins it by other means: what runner added is removed, and a voter of another id with the
     /// same peer URL runs there.
     RejoinedByOthers(String),
+    /// Somebody else adds a learner with the peer URL of this machine, and does not start it.
+    TakesUrlOf(String),
+    /// Somebody else kills this machine's etcd and removes its data.
+    Wipe(String),
     /// The holder's lease in the join lock ends.
     LockLost,
     /// The member's own status takes it for a learner although it is a voter (etcd#18347), or no longer does.

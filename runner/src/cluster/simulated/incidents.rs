@@ -53,6 +53,17 @@ impl State {
                 learner.into_iter().for_each(|id| self.rival(Change::Remove(id)));
             }
             Incident::RivalPromotes => self.ours().into_iter().for_each(|id| self.rival(Change::Promote(id))),
+            Incident::TakesUrlOf(name) => {
+                let url = self.settings.peer_url(&name);
+                self.rival(Change::AddLearner(vec![url]));
+            }
+            Incident::Wipe(name) => {
+                for node in self.node_named(&name).into_iter().collect::<Vec<_>>() {
+                    self.crash(node);
+                    self.nodes[node].set_data_dir(DataDir::Absent);
+                    self.reconsider();
+                }
+            }
             Incident::RejoinedByOthers(name) => self.node_named(&name).into_iter().for_each(|n| self.rejoin(n)),
             Incident::LockLost => self.lose_lock(),
             Incident::MistakesItself(name, mistaken) => {

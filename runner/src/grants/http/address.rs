@@ -27,8 +27,10 @@ const V4: [(&str, &str); 18] = [
 ];
 
 /// Networks of IPv6, the first that fits counts.
-const V6: [(&str, &str); 13] = [
+const V6: [(&str, &str); 14] = [
+    // AWS, and Google Cloud.
     ("fd00:ec2::/32", METADATA),
+    ("fd20:ce::/32", METADATA),
     ("::/128", "an unspecified address"),
     ("::1/128", "a loopback address"),
     ("64:ff9b:1::/48", "a private address behind NAT64"),

@@ -64,7 +64,7 @@ fn other(node: &Node, member: Option<&Member>, view: &View, findings: &mut Vec<F
             Some(_) => (
                 Severity::Error,
                 format!("the control-plane node {name} is not Ready, and an etcd voter runs on it; {why}"),
-                "bring it back; or remove it for good: etcdctl member remove ID, then kubectl delete node".to_owned(),
+                "bring it back; or, where its machine is gone for good, remove its member and then the node (kubectl delete node)".to_owned(),
             ),
             None => (
                 Severity::Warning,
@@ -104,7 +104,7 @@ fn voters(seen: &Seen<'_>, view: &View, findings: &mut Vec<Finding>) {
     }
     for voter in view.voters().map(|m| &m.member).filter(|member| !on_a_node(member)) {
         let text = format!("the etcd voter {} runs on no control-plane node that Kubernetes knows", voter.label());
-        let remedy = "if its node is gone for good: etcdctl member remove ID";
+        let remedy = "if its machine is gone for good, remove the member: `etcdctl member list` names it";
         let mut found = finding(Severity::Warning, "voter-without-node", text, remedy);
         found.member = Some(voter.id.to_string());
         findings.push(found);

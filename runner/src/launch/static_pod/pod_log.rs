@@ -36,9 +36,11 @@ impl Starts {
                 }
             }
         }
-        let numbers = || found.iter().map(|(number, ..)| *number);
+        let newest = found.iter().max_by_key(|(number, written, _)| (*written, *number)).map(|(.., file)| file.clone());
+        // Of that pod alone: an earlier pod of this name may have written its last words since, under a higher number.
+        let pod = newest.as_ref().and_then(|file| file.parent());
+        let numbers = || found.iter().filter(|(.., file)| file.parent() == pod).map(|(number, ..)| *number);
         let restarts = numbers().max().unwrap_or(0) - numbers().min().unwrap_or(0);
-        let newest = found.into_iter().max_by_key(|(number, written, _)| (*written, *number)).map(|(.., file)| file);
         Self { newest, restarts }
     }
 
@@ -114,5 +116,9 @@ rotated away
         assert_eq!(found.restarts, 2);
         assert_eq!(found.last_words(5), ["info: 6.log"]);
         assert_eq!(Starts::since(logs.path(), SystemTime::now() + Duration::from_secs(60)), Starts::default());
+        // A pod that was before it, and whose log was written to a little later than it was told to end.
+        std::thread::sleep(Duration::from_millis(20));
+        write("kube-system_etcd-n2_new", "0.log");
+        assert_eq!(Starts::since(logs.path(), before).restarts, 0);
     }
 }

@@ -229,4 +229,8 @@ impl Launcher for SystemdLauncher {
     fn quota(&self) -> Option<u64> {
         self.config.member.quota()
     }
+
+    fn election_timeout(&self) -> std::time::Duration {
+        self.config.member.election_timeout()
+    }
 }

@@ -8,13 +8,14 @@ use tokio::time::Instant;
 
 use super::{check, lock};
 use crate::cluster::oracle::Change;
+use crate::cluster::remedy::{Only, Remedy};
 use crate::cluster::{Class, Member, MemberId, MemberList, Reason};
 use crate::event::EventKind;
 use crate::pipeline::adoption::Standing;
 use crate::pipeline::forecast;
 use crate::pipeline::journal::Record;
 use crate::pipeline::plan::StaleLearner;
-use crate::pipeline::run::{Patience, Run, SETTLE};
+use crate::pipeline::run::{Patience, Run};
 use crate::pipeline::step::{Reversible, StepName, UndoError};
 use crate::pipeline::{Failure, Outcome};
 
@@ -193,7 +194,7 @@ async fn add(run: &mut Run) -> crate::cluster::Result<MemberId> {
     let endpoint = run.leader().await?;
     let answer = run.parts.cluster.add_learner(&endpoint, &run.plan.peer_urls).await;
     if answer.as_ref().is_err_and(|e| e.ambiguous()) {
-        run.add_settles = Some(Instant::now() + SETTLE);
+        run.add_unanswered();
     }
     run.noted(answer)
 }
@@ -225,7 +226,7 @@ fn taken_slot(other: &Member) -> String {
 
 fn slot_failure(text: &str, other: &Member) -> Failure {
     Failure::new(Outcome::CheckRefused, text)
-        .hint(format!("if nobody is joining it any more, remove it: etcdctl member remove {}", other.id))
+        .hint(Remedy::remove(other.id, Only::NobodyJoins).to_string())
 }
 
 /// Somebody else removed our member: this run must not add it again behind their back.
@@ -245,7 +246,10 @@ fn promoted_by_others(id: MemberId) -> UndoError {
 
 fn by_hand(run: &Run, error: &str) -> UndoError {
     let what = match run.journal.state().added {
-        Some(id) => format!("run `runner rollback` when the cluster answers again, or `etcdctl member remove {id}`"),
+        Some(id) => format!(
+            "run `runner rollback` when the cluster answers again; or, {}",
+            Remedy::remove(id, Only::Learner)
+        ),
         None => format!(
             "run `runner rollback` when the cluster answers again, or look for {} in `etcdctl member list` and remove that member",
             run.plan.peer_urls.join(", ")

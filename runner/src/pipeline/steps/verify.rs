@@ -69,11 +69,11 @@ async fn disagreement(run: &Run, view: &Arc<View>, id: MemberId) -> Option<Strin
 fn gone(run: &Run) -> Failure {
     let id = run.journal.state().member().map(|id| id.to_string()).unwrap_or_default();
     Failure::new(Outcome::Stuck, format!("member {id} was promoted and is no longer in the list"))
-        .hint("somebody removed it: find out who before joining again, then move the data directory aside")
+        .hint("somebody removed it: find out who before joining again; `runner rollback` moves its data aside and closes the run")
 }
 
 /// The failure of a voter that could not be verified.
 pub(in crate::pipeline) fn unverified(reason: &str) -> Failure {
     Failure::new(Outcome::Stuck, format!("the member is a voter, but could not be verified: {reason}"))
-        .hint("a voter is not undone by itself; when the cause is mended, run `runner resume`")
+        .hint("a voter is not undone by itself; `runner start` starts it where it does not run, and `runner resume` verifies it when the cause is mended")
 }

@@ -6,6 +6,7 @@ use crate::tally::Tally;
 use schedule::Schedule;
 
 pub mod pairs;
+pub mod rude;
 pub mod schedule;
 pub mod world;
 

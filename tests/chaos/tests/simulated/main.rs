@@ -9,5 +9,6 @@ mod policies;
 mod proof;
 mod queue;
 mod random;
+mod rude;
 mod silent;
 mod ways_on;
