@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cluster_args::{TrustArgs, pki_failure};
+use super::defaults::Defaults;
 use super::kubeadm_args::KubeadmArgs;
 use super::launcher_args::LauncherArgs;
-use super::defaults::Defaults;
 use super::limit_args::LimitArgs;
 use super::member_args::{MemberArgs, Planned};
 use super::setup::{ChosenLauncher, Setup};
 use super::state_dir::{MemberState, StateArgs};
 use super::{Ended, Frame, Output, bad_input, join, signals};
-use crate::cluster::{Cluster, ClusterError, MemberId};
+use crate::cluster::{Cluster, ClusterError, MemberId, MemberList};
 use crate::config::kubeadm::NodeKind;
 use crate::pipeline::{
     DataDir, Discard, Failure, Guarded, Identity, Interrupt, Launcher, MemberSpec, Outcome, Record, Running, Started,
@@ -52,6 +52,10 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
             .print_warning("--insecure: no TLS; everybody on the network can read and write everything in this cluster");
     }
     let state = args.state.member(&defaults, &planned.name)?;
+    if state.peek()?.is_some_and(|seen| seen.state.unfinished()) {
+        return Err(bad_input(format!("a join of {} has not come to its end on this node", planned.name))
+            .hint("`runner resume` goes on with it, `runner rollback` undoes it"));
+    }
     let pki = (!args.trust.insecure).then(|| args.trust.pki(&defaults));
     let chosen = args.launcher.chosen(&defaults, &args.member, &planned, pki.as_ref(), state.log_file())?;
     if let Some(pki) = &pki {
@@ -85,7 +89,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let began = tokio::time::Instant::now();
     let started = launcher.start(&spec).await?;
     let client = planned.client_urls.first().cloned().unwrap_or_default();
-    if let Err(failure) = serving(launcher, cluster, &client, args.start_timeout, &interrupt).await {
+    if let Err(failure) = serving(launcher, cluster.clone(), &client, args.start_timeout, &interrupt).await {
         return Err(if has_data || started == Started::Already {
             runs_on(&planned.name, failure)
         } else {
@@ -93,7 +97,12 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
         });
     }
     say(&format!("{} serves at {client} after {}", planned.name, human::duration(began.elapsed())));
-    if let Err(failure) = remember(&planned, &chosen, &args, &defaults, &state) {
+    let list = cluster.member_list(&client).await;
+    let known = match list {
+        Ok(list) => remember(&planned, &chosen, &args, &defaults, &state, list, launcher.data_dir().await?),
+        Err(error) => Err(Failure::cluster("cannot read the member list", &error)),
+    };
+    if let Err(failure) = known {
         frame.printer.print_warning(&format!("`runner start` will not know this member: {}", failure.message));
     }
     let data = match frame.global.output {
@@ -114,8 +123,11 @@ fn remember(
     args: &Args,
     defaults: &Defaults,
     state: &MemberState,
+    before: MemberList,
+    data_dir: DataDir,
 ) -> Result<(), Failure> {
-    if state.peek()?.is_some_and(|seen| seen.state.begun.is_some()) {
+    let DataDir::Member { member_id: id, .. } = data_dir else { return Err(bad_input("its data cannot be seen")) };
+    if state.peek()?.is_some_and(|seen| seen.state.member() == Some(id)) {
         return Ok(());
     }
     let endpoints = planned.client_urls.clone();
@@ -123,8 +135,14 @@ fn remember(
     let plan = Box::new(join::plan(planned.clone(), endpoints, rules));
     let setup = Setup::of(args.trust.trust(defaults), launcher.clone());
     let setup = serde_json::to_value(setup).map_err(|e| bad_input(e.to_string()))?;
-    let mut journal = state.journal()?;
-    for record in [Record::Begun { plan, setup }, Record::Finished { outcome: Outcome::Joined }] {
+    let mut journal = state.fresh_journal()?;
+    let records = [
+        Record::Begun { plan, setup },
+        Record::AddIntended { before, data_dir },
+        Record::Adopted { id },
+        Record::Finished { outcome: Outcome::Joined },
+    ];
+    for record in records {
         journal.write(record).map_err(|error| bad_input(error.to_string()))?;
     }
     Ok(())

@@ -125,7 +125,7 @@ enum Command {
     /// Go on with an interrupted run
     Resume(resume::Args),
     /// Undo an interrupted run
-    Rollback(resume::Args),
+    Rollback(resume::RollbackArgs),
     /// Watch a whole join on this machine: a small cluster, three plugins, a client that writes all the time
     Demo(demo::Args),
     /// Print the rights that runner needs of the Kubernetes API, as manifests for kubectl apply

@@ -7,7 +7,7 @@ use super::mandatory;
 use super::setup::Setup;
 use super::state_dir::StateArgs;
 use super::{Ended, Frame, bad_input};
-use crate::pipeline::{Failure, JoinPlan, Journal, Operation};
+use crate::pipeline::{Failure, JoinPlan, Journal, Operation, Outcome, Record};
 
 /// Which run.
 #[derive(Debug, clap::Args)]
@@ -26,8 +26,38 @@ pub(super) async fn resume(args: Args, frame: &Frame) -> Ended {
     run(args, Operation::Resume, frame).await
 }
 
-pub(super) async fn rollback(args: Args, frame: &Frame) -> Ended {
-    run(args, Operation::Rollback, frame).await
+/// `runner rollback`: which run, and how.
+#[derive(Debug, clap::Args)]
+pub(super) struct RollbackArgs {
+    #[command(flatten)]
+    which: Args,
+    /// Close the run without touching anything, for a cluster that is gone for good: its member, where it still has one, stays as it is
+    #[arg(long)]
+    abandon: bool,
+}
+
+pub(super) async fn rollback(args: RollbackArgs, frame: &Frame) -> Ended {
+    if args.abandon {
+        return abandon(args.which, frame);
+    }
+    run(args.which, Operation::Rollback, frame).await
+}
+
+fn abandon(args: Args, frame: &Frame) -> Ended {
+    let name = match args.name {
+        Some(name) => name,
+        None => only_one(&args.state, &frame.defaults)?,
+    };
+    let mut journal = args.state.member(&frame.defaults, &name)?.unfinished_journal()?;
+    let member = journal.state().member();
+    journal.write(Record::Finished { outcome: Outcome::Overtaken }).map_err(|error| bad_input(error.to_string()))?;
+    frame.printer.say(&match member {
+        Some(id) => format!(
+            "the run of {name} is closed; nothing was touched: its member {id}, its etcd and its data are as they are"
+        ),
+        None => format!("the run of {name} is closed; nothing was touched"),
+    });
+    Ok(Outcome::RolledBackOnRequest)
 }
 
 async fn run(args: Args, operation: Operation, frame: &Frame) -> Ended {
@@ -64,7 +94,9 @@ pub(super) fn the_member(state: &StateArgs, name: Option<String>, defaults: &Def
         (None, [name]) => Ok(name.clone()),
         (None, []) => Err(bad_input(format!("runner has started no member on this node, by {}", folder.display()))
             .hint("give the --state-dir that it was started with")),
-        (None, names) => Err(bad_input(format!("this node has several members: {}", names.join(", "))).hint("choose one with --name")),
+        (None, names) => {
+            Err(bad_input(format!("this node has several members: {}", names.join(", "))).hint("choose one with --name"))
+        }
     }
 }
 

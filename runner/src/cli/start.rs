@@ -42,15 +42,24 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
         FromData::Started => frame.printer.say(&format!("started {name} from its data in {}", path.display())),
         FromData::Runs => frame.printer.say(&format!("{name} runs already")),
         FromData::NoData(DataDir::Unknown) => {
-            return Err(bad_input("runner does not start this member: its launcher is external").hint("start it as you did before"));
+            return Err(
+                bad_input("runner does not start this member: its launcher is external").hint("start it as you did before")
+            );
         }
         FromData::NoData(_) => {
-            return Err(bad_input(format!("there is no member's data in {}: nothing can be started from it", path.display()))
-                .hint("`runner status` shows whether the cluster still counts this member"));
+            return Err(bad_input(format!(
+                "there is no member's data in {}: nothing can be started from it",
+                path.display()
+            ))
+            .hint("`runner status` shows whether the cluster still counts this member"));
         }
         FromData::Others(theirs) => {
-            let text = format!("{} holds the data of member {}, not of {name}'s: not started", path.display(), theirs.member_id);
-            return refused(text, "whoever put that member there starts it; `runner rollback` closes an unfinished run of runner's");
+            let text =
+                format!("{} holds the data of member {}, not of {name}'s: not started", path.display(), theirs.member_id);
+            return refused(
+                text,
+                "whoever put that member there starts it; `runner rollback` closes an unfinished run of runner's",
+            );
         }
         FromData::Replaced(other) => {
             let text = format!("member {} ({}) has {name}'s peer URL by now: not started", other.label(), other.id);

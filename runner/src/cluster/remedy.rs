@@ -14,6 +14,11 @@ pub enum Remedy {
     Rollback,
     /// `runner start`
     Start,
+    /// `runner rollback --abandon`
+    Abandon {
+        /// Only then.
+        only: Only,
+    },
     /// `etcdctl member remove ID`
     RemoveMember {
         /// Which.
@@ -41,12 +46,14 @@ pub enum Only {
     Learner,
     /// No etcd runs from the directory.
     NotInUse,
+    /// The cluster that the run worked on is gone.
+    ClusterGone,
     /// Nothing was said.
     Always,
 }
 
 impl Only {
-    const ALL: [Self; 4] = [Self::GoneForGood, Self::NobodyJoins, Self::Learner, Self::NotInUse];
+    const ALL: [Self; 5] = [Self::GoneForGood, Self::NobodyJoins, Self::Learner, Self::NotInUse, Self::ClusterGone];
 
     fn clause(self) -> &'static str {
         match self {
@@ -54,6 +61,7 @@ impl Only {
             Self::NobodyJoins => "if nobody is joining it any more: ",
             Self::Learner => "while `etcdctl member list` shows it as a learner: ",
             Self::NotInUse => "if no etcd runs from it: ",
+            Self::ClusterGone => "if that cluster is gone for good: ",
             Self::Always => "",
         }
     }
@@ -64,6 +72,7 @@ impl Only {
     }
 }
 
+const ABANDON: &str = "`runner rollback --abandon`";
 const REMOVE: &str = "etcdctl member remove ";
 const MOVE: &str = "move ";
 const ASIDE: &str = " aside";
@@ -74,6 +83,7 @@ impl fmt::Display for Remedy {
             Self::Resume => f.write_str("`runner resume`"),
             Self::Rollback => f.write_str("`runner rollback`"),
             Self::Start => f.write_str("`runner start`"),
+            Self::Abandon { only } => write!(f, "{}{ABANDON}", only.clause()),
             Self::RemoveMember { id, only } => write!(f, "{}{REMOVE}{id}", only.clause()),
             Self::MoveAside { path, only } => write!(f, "{}{MOVE}{path}{ASIDE}", only.clause()),
         }
@@ -96,6 +106,9 @@ impl Remedy {
         let mut found: Vec<(usize, Self)> = Vec::new();
         for plain in [Self::Resume, Self::Rollback, Self::Start] {
             found.extend(text.match_indices(&plain.to_string()).map(|(at, _)| (at, plain.clone())));
+        }
+        for (at, _) in text.match_indices(ABANDON) {
+            found.push((at, Self::Abandon { only: Only::said(&text[..at]) }));
         }
         for (at, _) in text.match_indices(REMOVE) {
             let rest = &text[at + REMOVE.len()..];
@@ -126,6 +139,7 @@ mod tests {
             Remedy::Resume,
             Remedy::Rollback,
             Remedy::Start,
+            Remedy::Abandon { only: Only::ClusterGone },
             Remedy::remove(id, Only::GoneForGood),
             Remedy::remove(id, Only::NobodyJoins),
             Remedy::remove(id, Only::Learner),

@@ -37,16 +37,21 @@ pub struct MemberStatus {
 
 impl MemberStatus {
     /// The alarms that it knows of: etcd reports each among its errors (`Status` in server/etcdserver/api/v3rpc/maintenance.go), as
-    /// protobuf's text, `memberID:10276657743932975437 alarm:NOSPACE`. The spaces are not to be relied on.
+    /// protobuf's text, `memberID:10276657743932975437 alarm:NOSPACE`. The spaces are not to be relied on, and what is zero is left out: an
+    /// alarm about a member that etcd cannot name (CORRUPT, where it cannot tell who is) is `alarm:CORRUPT`.
     pub fn alarms(&self) -> Vec<Alarm> {
         let read = |error: &String| {
-            let (member, kind) = error.trim().strip_prefix("memberID:")?.split_once(char::is_whitespace)?;
-            let kind = match kind.trim().strip_prefix("alarm:")?.trim() {
-                "NOSPACE" => AlarmKind::Nospace,
-                "CORRUPT" => AlarmKind::Corrupt,
-                _ => AlarmKind::Unknown,
-            };
-            Some(Alarm { member: MemberId(member.parse().ok()?), kind })
+            let (mut member, mut kind) = (0, None);
+            for word in error.split_whitespace() {
+                match word.split_once(':')? {
+                    ("memberID", id) => member = id.parse().ok()?,
+                    ("alarm", "NOSPACE") => kind = Some(AlarmKind::Nospace),
+                    ("alarm", "CORRUPT") => kind = Some(AlarmKind::Corrupt),
+                    ("alarm", _) => kind = Some(AlarmKind::Unknown),
+                    _ => return None,
+                }
+            }
+            Some(Alarm { member: MemberId(member), kind: kind? })
         };
         self.errors.iter().filter_map(read).collect()
     }
@@ -99,6 +104,7 @@ mod tests {
             "memberID:1  alarm:CORRUPT",
             "memberID:2 alarm:7",
             "memberID:x alarm:NOSPACE",
+            "alarm:CORRUPT ",
         ];
         let status = MemberStatus {
             cluster_id: 1,
@@ -115,8 +121,13 @@ mod tests {
             round_trip: Duration::ZERO,
         };
         let alarm = |id, kind| Alarm { member: MemberId(id), kind };
-        let expected =
-            [alarm(0x8e9e_05c5_2164_694d, AlarmKind::Nospace), alarm(1, AlarmKind::Corrupt), alarm(2, AlarmKind::Unknown)];
+        let expected = [
+            (0x8e9e_05c5_2164_694d, AlarmKind::Nospace),
+            (1, AlarmKind::Corrupt),
+            (2, AlarmKind::Unknown),
+            (0, AlarmKind::Corrupt),
+        ]
+        .map(|(id, kind)| alarm(id, kind));
         assert_eq!(status.alarms(), expected);
     }
 }

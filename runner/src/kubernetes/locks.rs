@@ -88,6 +88,8 @@ impl JoinLock for Locks {
     /// Gives up both, whatever becomes of the other.
     async fn release(&self, endpoint: &str) -> Result<()> {
         let (etcd, ()) = tokio::join!(self.etcd.release(endpoint), self.release_lease());
+        // Without a place in etcd's queue the Lease may be waited for again.
+        *self.settled.lock().await = etcd.is_err();
         etcd
     }
 }

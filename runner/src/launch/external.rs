@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use super::flags::{self, Flag, Wiring};
 use super::data_dir::Claim;
+use super::flags::{self, Flag, Wiring};
 use super::{EtcdVersion, ExternalConfig, data_dir};
 use crate::pipeline::{DataDir, Discard, Guarded, Identity, LaunchError, Launcher, MemberSpec, Running, Started};
 
@@ -232,7 +232,8 @@ mod tests {
         assert_eq!(launcher.running().await, Running::Unknown);
         assert_eq!(launcher.data_dir().await, Ok(DataDir::Unknown));
         launcher.stop(&whose).await.unwrap();
-        let only_if = r#"; only if its log says `local-member-id":"beef`, since another member on that machine is not this join's"#;
+        let only_if =
+            r#"; only if its log says `local-member-id":"beef`, since another member on that machine is not this join's"#;
         let told = said.lock().unwrap().clone();
         assert_eq!(
             told,

@@ -44,8 +44,23 @@ fn refuse(message: impl Into<String>, hints: &[&str]) -> LaunchError {
 /// What etcd takes over of runner's environment: where programs and the home directory are, the local time, and what Go's runtime and
 /// resolver go by. `ETCD_UNSUPPORTED_ARCH` is no flag: etcd 3.4 does not run on arm64 without it.
 const TAKEN_OVER: &[&str] = &[
-    "PATH", "HOME", "USER", "TMPDIR", "TZ", "LANG", "LC_ALL", "GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK",
-    "LOCALDOMAIN", "RES_OPTIONS", "SSL_CERT_DIR", "SSL_CERT_FILE", "ETCD_UNSUPPORTED_ARCH",
+    "PATH",
+    "HOME",
+    "USER",
+    "TMPDIR",
+    "TZ",
+    "LANG",
+    "LC_ALL",
+    "GODEBUG",
+    "GOGC",
+    "GOMAXPROCS",
+    "GOMEMLIMIT",
+    "GOTRACEBACK",
+    "LOCALDOMAIN",
+    "RES_OPTIONS",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "ETCD_UNSUPPORTED_ARCH",
 ];
 
 /// Gives etcd no more of runner's environment than it needs. It reads every flag from there too, and ends when both say something; and

@@ -10,11 +10,11 @@ use async_trait::async_trait;
 use process_wrap::std::{ChildWrapper, CommandWrap, ProcessSession};
 use tokio::time::Instant;
 
+use super::data_dir::Claim;
 use super::flags::{self, Wiring};
 use super::procs::{self, Process};
 use super::program::EtcdProgram;
 use super::version::EtcdVersion;
-use super::data_dir::Claim;
 use super::{ProcessConfig, blocking, data_dir, log, preflight, refuse};
 use crate::pipeline::{DataDir, Discard, Guarded, Identity, LaunchError, Launcher, MemberSpec, Running, Started};
 

@@ -149,7 +149,9 @@ fn is_etcd(proc: &Path, argument: &str, program: &Path) -> bool {
         let name = path.file_name().unwrap_or_default();
         let text = name.to_string_lossy();
         program.file_name() == Some(name)
-            || text.strip_prefix("etcd").is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphabetic() || c == '-') || release(rest))
+            || text
+                .strip_prefix("etcd")
+                .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphabetic() || c == '-') || release(rest))
     };
     named_so(Path::new(argument)) || fs::read_link(proc.join("exe")).is_ok_and(|exe| named_so(&exe))
 }
@@ -157,7 +159,9 @@ fn is_etcd(proc: &Path, argument: &str, program: &Path) -> bool {
 /// What follows the name of a program that is a release of etcd: `-3.6`, `-v3.5.16`. `etcdctl`, `etcdutl`, `etcdbr` and
 /// `etcd-backup-restore` are programs beside it, with a `--data-dir` of their own.
 fn release(rest: &str) -> bool {
-    rest.strip_prefix("-v").or_else(|| rest.strip_prefix('-')).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    rest.strip_prefix("-v")
+        .or_else(|| rest.strip_prefix('-'))
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Whether their path means our directory. In a container the same path is another directory, so the directory itself is

@@ -69,7 +69,7 @@ pub fn standing(list: &MemberList, peer_urls: &[String], dir: Option<&DataDir>, 
         // Not yet listed by name, but its data is here: it was started and has not published itself.
         (true, _, Holds::Its) => Standing::Resume(member.id),
         (true, true, Holds::Nothing) => Standing::Stop(stop_without_log(member, path, "learner")),
-        (true, _, Holds::Other) => Standing::Stop(stop_other_data(path, dir)),
+        (true, _, Holds::Other) => Standing::Stop(stop_other_data(list, path, dir)),
         (false, _, Holds::Its) => Standing::Voter(member.id),
         (false, false, Holds::Nothing) => Standing::Stop(stop_unstarted_voter(member)),
         (false, _, Holds::Nothing | Holds::Other) => Standing::Stop(stop_without_log(member, path, "voter")),
@@ -85,6 +85,7 @@ enum Holds {
 fn without_member(list: &MemberList, dir: Option<&DataDir>, path: &str) -> Standing {
     match dir {
         None | Some(DataDir::Absent | DataDir::Empty | DataDir::Unknown) => Standing::Fresh,
+        Some(dir) if listed(list, dir).is_some() => Standing::Stop(stop_other_data(list, path, Some(dir))),
         Some(DataDir::Member { cluster_id, member_id }) if *cluster_id == list.cluster_id => Standing::Stop(Stop {
             code: "data-of-removed-member",
             message: format!("{path} holds the data of member {member_id}, which is no longer in the cluster"),
@@ -93,7 +94,15 @@ fn without_member(list: &MemberList, dir: Option<&DataDir>, path: &str) -> Stand
                 Remedy::move_aside(path, Only::NotInUse)
             ),
         }),
-        Some(dir) => Standing::Stop(stop_other_data(path, Some(dir))),
+        Some(dir) => Standing::Stop(stop_other_data(list, path, Some(dir))),
+    }
+}
+
+/// The member of this cluster whose data it is, where that is in the list.
+fn listed<'a>(list: &'a MemberList, dir: &DataDir) -> Option<&'a Member> {
+    match dir {
+        DataDir::Member { cluster_id, member_id } if *cluster_id == list.cluster_id => list.get(*member_id),
+        _ => None,
     }
 }
 
@@ -137,7 +146,22 @@ fn stop_unstarted_voter(member: &Member) -> Stop {
     }
 }
 
-fn stop_other_data(path: &str, dir: Option<&DataDir>) -> Stop {
+fn stop_other_data(list: &MemberList, path: &str, dir: Option<&DataDir>) -> Stop {
+    if let Some(member) = dir.and_then(|dir| listed(list, dir)) {
+        let role = if member.learner { "learner" } else { "voter" };
+        return Stop {
+            code: "member-at-other-url",
+            message: format!(
+                "{path} holds the data of {} ({}), a {role} of this cluster at {}",
+                member.label(),
+                member.id,
+                member.peer_urls.join(", ")
+            ),
+            remedy: "it is needed there: where this is that member's node, give its URL as --peer-url; where the node's address has changed, \
+                     that is told to the cluster first (`etcdctl member update`, for a voter only)"
+                .to_owned(),
+        };
+    }
     let what = match dir {
         Some(DataDir::Member { cluster_id, member_id }) => {
             format!("the data of member {member_id} of cluster {cluster_id:x}")
@@ -203,6 +227,19 @@ mod tests {
         ];
         for (member, dir, expected) in rows {
             assert_eq!(code(member, &dir), expected, "{member:?} with {dir:?}");
+        }
+    }
+
+    #[test]
+    fn the_data_of_a_listed_member_is_never_to_be_moved() {
+        // The node's address has changed: its member is in the list, at the old one.
+        let its = DataDir::Member { cluster_id: 7, member_id: ID };
+        let new = vec!["https://10.0.0.99:2380".to_owned()];
+        for learner in [true, false] {
+            let list = list(Some(("n", learner)));
+            let Standing::Stop(stop) = standing(&list, &new, Some(&its), "/d") else { panic!("must stop") };
+            assert_eq!(stop.code, "member-at-other-url");
+            assert!(!stop.remedy.contains("aside"), "{}", stop.remedy);
         }
     }
 

@@ -29,7 +29,7 @@ pub fn built_in(view: &View, plan: &JoinPlan, standing: &Standing, joiner: Joine
     quota_below_database(view, quota, &mut findings);
     alarms(view, &mut findings);
     learners(view, plan, ours, &mut findings);
-    views_agree(view, ours.or(standing.member()), &mut findings);
+    views_agree(view, ours, &mut findings);
     names(view, plan, ours, &mut findings);
     version_findings(view, ours, version, &mut findings);
     if let Standing::Stop(stop) = standing {
@@ -158,13 +158,18 @@ fn quota_below_database(view: &View, quota: Option<u64>, findings: &mut Vec<Find
         "the new member may hold {quota} bytes (--quota-backend-bytes) and the database has {size}: with a smaller quota than the others it \
          raises NOSPACE, and the whole cluster refuses writes"
     );
-    let remedy = "give it the others' quota: --etcd-arg --quota-backend-bytes=BYTES; or compact and defragment the database first";
+    let remedy =
+        "give it the others' quota: --etcd-arg --quota-backend-bytes=BYTES; or compact and defragment the database first";
     findings.push(with_remedy(finding(severity, "quota-below-database", text), remedy));
 }
 
 fn alarms(view: &View, findings: &mut Vec<Finding>) {
     for alarm in &view.alarms {
-        let label = view.get(alarm.member).map_or_else(|| alarm.member.to_string(), |m| m.member.label());
+        let label = match view.get(alarm.member) {
+            Some(member) => member.member.label(),
+            None if alarm.member == MemberId(0) => "a member that etcd cannot name".to_owned(),
+            None => alarm.member.to_string(),
+        };
         let (code, what, reason) = match alarm.kind {
             AlarmKind::Nospace => ("alarm-nospace", "has reached its database quota (NOSPACE)", Reason::NoSpace),
             AlarmKind::Corrupt => ("alarm-corrupt", "is corrupt (CORRUPT)", Reason::Corrupt),

@@ -3,8 +3,11 @@
 //! Between two commands other hands work on the same node: they remove our member, wipe its data and join the node by other means, or
 //! promote it themselves. The journal only says what this run did.
 
+use tokio::time::Instant;
+
 use super::run::{Patience, Run};
 use super::{DataDir, Failure, Identity, Outcome};
+use crate::cluster::remedy::{Only, Remedy};
 use crate::cluster::{Member, MemberId, MemberList};
 
 /// What may be done.
@@ -31,7 +34,13 @@ pub(super) async fn claim(run: &mut Run) -> Result<Claim, Failure> {
             Ok(list) => {
                 let dir = run.parts.launcher.data_dir().await?;
                 let path = run.parts.launcher.data_dir_path();
-                return Ok(judge(run, &list, &dir, &path.display().to_string()));
+                let claim = judge(run, &list, &dir, &path.display().to_string());
+                // An add that has had no answer may still take effect, and nobody would remove what comes of it.
+                let unsettled = run.add_settles.is_some_and(|until| Instant::now() < until);
+                if !(unsettled && matches!(claim, Claim::Overtaken(_))) {
+                    return Ok(claim);
+                }
+                patience.wait(run, "making sure that an add without an answer does not take effect late").await?;
             }
             Err(error) => {
                 let text = format!("cannot tell whether the member is a voter: {error}");
@@ -47,6 +56,17 @@ fn judge(run: &Run, list: &MemberList, dir: &DataDir, path: &str) -> Claim {
     if let Some(member) = ours.and_then(|id| list.get(id)) {
         return if member.voter() { Claim::Voter(member.id) } else { Claim::Open };
     }
+    let known = |member: &Member| state.before.as_ref().is_some_and(|(before, _)| before.get(member.id).is_some());
+    let at_our_url = list.using_peer_url(&run.plan.peer_urls).filter(|member| !known(member));
+    if let (None, Some(learner)) = (state.member(), at_our_url.filter(|member| member.learner)) {
+        // It may have come of our own add: whoever started it has made it theirs.
+        return Claim::Overtaken(format!(
+            "the learner {} ({}) with its peer URL was started by other hands (a new `runner join` takes it over; or, {})",
+            learner.label(),
+            learner.id,
+            Remedy::remove(learner.id, Only::Learner)
+        ));
+    }
     let gone = match state.member() {
         Some(id) => format!("its member {id} is no longer in the list"),
         None if state.add_intents > 0 => "its member was never added".to_owned(),
@@ -60,8 +80,7 @@ fn judge(run: &Run, list: &MemberList, dir: &DataDir, path: &str) -> Claim {
             return Claim::Overtaken(format!("{gone}, and {path} holds the data of member {member_id}"));
         }
     }
-    let known = |member: &Member| state.before.as_ref().is_some_and(|(before, _)| before.get(member.id).is_some());
-    match list.using_peer_url(&run.plan.peer_urls).filter(|member| !known(member)) {
+    match at_our_url {
         Some(other) => Claim::Overtaken(format!("{gone}, and {} ({}) has its peer URL", other.label(), other.id)),
         None => Claim::Open,
     }

@@ -16,6 +16,7 @@ use super::step::{Reversible, UndoError};
 use super::steps::Whom;
 use super::{FromData, JoinPlan, monitor, start_from_data, steps};
 use crate::cluster::MemberId;
+use crate::cluster::remedy::{Only, Remedy};
 use crate::event::{Event, EventKind};
 
 /// The steps that can be undone, in their order.
@@ -171,6 +172,9 @@ impl Unpromoted {
             }
             Err(failure) => {
                 fail(&mut self.run, "promote", &failure);
+                if failure.outcome == Outcome::Stuck {
+                    return self.leave(failure).await;
+                }
                 self.undo(failure, interrupt).await
             }
         }
@@ -188,13 +192,23 @@ impl Unpromoted {
         if self.run.journal.state().before.is_none() {
             return if undoing { self.undo(asked_for(), interrupt).await } else { self.forward(interrupt).await };
         }
+        let mut started = false;
         if undoing {
             self.run.cancel = interrupt.leave.clone();
-        } else if let Err(failure) = self.start_from_data().await {
-            return self.leave(Failure { outcome: Outcome::Stuck, ..failure }).await;
+        } else {
+            match self.start_from_data().await {
+                Ok(now) => started = now,
+                Err(failure) => return self.leave(Failure { outcome: Outcome::Stuck, ..failure }).await,
+            }
         }
         match claim(&mut self.run).await {
-            Ok(Claim::Overtaken(why)) => self.leave(overtaken(&why)).await,
+            Ok(Claim::Overtaken(why)) => {
+                // Only what was started a moment ago, and is its own.
+                if let (true, Some(whose)) = (started, self.run.identity()) {
+                    let _ = self.run.parts.launcher.stop(&whose).await;
+                }
+                self.leave(overtaken(&why)).await
+            }
             Ok(Claim::Voter(id)) => self.voter(id).await,
             Ok(Claim::Open) if undoing => self.undo(asked_for(), interrupt).await,
             Ok(Claim::Open) => self.forward(interrupt).await,
@@ -207,17 +221,21 @@ impl Unpromoted {
 
     /// Starts the member where the run had started it and it has its data: the quorum that everything after this needs may be waiting for
     /// it. Whether it is still ours is for the member list to say.
-    async fn start_from_data(&mut self) -> Result<(), Failure> {
-        if !self.run.journal.state().start_intended {
-            return Ok(());
+    async fn start_from_data(&mut self) -> Result<bool, Failure> {
+        // What ran before the run is another's to start.
+        let state = self.run.journal.state();
+        if !state.start_intended || state.was_running {
+            return Ok(false);
         }
         let (launcher, cluster) = (Arc::clone(&self.run.parts.launcher), Arc::clone(&self.run.parts.cluster));
         let began = Instant::now();
-        if start_from_data(&*launcher, &*cluster, &self.run.plan, self.run.journal.state()).await? == FromData::Started {
+        let started =
+            start_from_data(&*launcher, &*cluster, &self.run.plan, self.run.journal.state()).await? == FromData::Started;
+        if started {
             begin(&mut self.run, "start-member");
             finish(&mut self.run, "start-member", began, "it was started again from its data".to_owned());
         }
-        Ok(())
+        Ok(started)
     }
 
     /// Goes on with a member that is known to be a voter.
@@ -269,8 +287,13 @@ impl Unpromoted {
                 }
                 Err(unread) => {
                     let stuck = self.unknown(unread);
-                    let outcome = if self.run.cancel.is_cancelled() || interrupted { Outcome::Interrupted } else { stuck.outcome };
-                    return self.end(Failure { outcome, message: format!("{}; {}", failure.message, stuck.message), ..stuck });
+                    let outcome =
+                        if self.run.cancel.is_cancelled() || interrupted { Outcome::Interrupted } else { stuck.outcome };
+                    return self.end(Failure {
+                        outcome,
+                        message: format!("{}; {}", failure.message, stuck.message),
+                        ..stuck
+                    });
                 }
             }
         }
@@ -308,12 +331,24 @@ impl Unpromoted {
 
     /// Whether the member has a vote is not known, so nothing is done.
     fn unknown(&self, failure: Failure) -> Failure {
+        let state = self.run.journal.state();
         let outcome = if failure.outcome == Outcome::Interrupted { Outcome::Interrupted } else { Outcome::Stuck };
-        let way = match self.run.journal.state().undo_intended {
-            true => "when the cluster answers again, run `runner rollback` again",
-            false => "when the cluster answers again, run `runner resume` to finish the join or `runner rollback` to undo it",
-        };
-        Failure { outcome, ..failure }.hint(way)
+        let mut failure = Failure { outcome, ..failure };
+        if state.start_intended {
+            failure = failure.hint(format!(
+                "where this node's etcd does not run, {} first: its vote may be what the quorum waits for",
+                Remedy::Start
+            ));
+        }
+        failure = failure.hint(match state.undo_intended {
+            true => format!("when the cluster answers again, run {} again", Remedy::Rollback),
+            false => format!(
+                "when the cluster answers again, run {} to finish the join or {} to undo it",
+                Remedy::Resume,
+                Remedy::Rollback
+            ),
+        });
+        failure.hint(format!("{}, which closes this run and touches nothing", Remedy::Abandon { only: Only::ClusterGone }))
     }
 
     /// Goes no further, and leaves everything as it is.
@@ -388,7 +423,10 @@ impl Ended {
             Outcome::RolledBackOnRequest if was_undoing => format!("the undo had begun, and is finished: {undone}"),
             Outcome::RolledBackOnRequest => undone,
             Outcome::Interrupted if !self.undone => {
-                hints.push("`runner resume` goes on, `runner rollback` undoes it".to_owned());
+                hints.push(match self.run.journal.state().promoted {
+                    true => "`runner resume` goes on".to_owned(),
+                    false => "`runner resume` goes on, `runner rollback` undoes it".to_owned(),
+                });
                 format!("{}; the run can be resumed", failure.message)
             }
             Outcome::Stuck | Outcome::Overtaken => failure.message.clone(),

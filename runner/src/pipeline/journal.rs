@@ -195,7 +195,7 @@ impl Journal {
                 _ => failed(error),
             })?;
             ours(&file, FileType::RegularFile).map_err(|e| untrusted("", e))?;
-            match file.try_lock() {
+            match patiently(&file) {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(JournalError::Busy { path: path.display().to_string() }),
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
@@ -360,7 +360,7 @@ const KEPT: u64 = 64 << 10;
 impl FileStore {
     fn new(file: File, path: &Path, good: u64) -> Self {
         // Some file systems cannot; the run goes on without.
-        let _ = rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, 0, KEPT);
+        let _ = rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, 0, good + KEPT);
         Self { file, path: path.to_owned(), good, spoilt: false }
     }
 
@@ -388,6 +388,17 @@ fn make_folder(folder: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Who only looks holds the journal for a moment; a runner holds it for as long as it lives.
+fn patiently(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..20 {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(10)),
+            other => return other,
+        }
+    }
+    file.try_lock()
 }
 
 fn same_file(a: &fs::Metadata, b: &fs::Metadata) -> bool {

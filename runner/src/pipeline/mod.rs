@@ -6,7 +6,9 @@
 pub use execute::{Operation, check_for_worker, check_only, execute};
 pub use gate::{Opinion, Window};
 pub use journal::{Journal, JournalError, JournalState, Peeked, Record};
-pub use launcher::{DEFAULT_ELECTION_TIMEOUT, DataDir, Discard, Guarded, Identity, LaunchError, Launcher, MemberSpec, Running, Started};
+pub use launcher::{
+    DEFAULT_ELECTION_TIMEOUT, DataDir, Discard, Guarded, Identity, LaunchError, Launcher, MemberSpec, Running, Started,
+};
 pub use lock::{JoinLock, Queue};
 pub use outcome::{Conclusion, Failure, Outcome};
 pub use plan::{Gate, JoinPlan, OnApprovalTimeout, SilentLearner, StaleLearner, Timeouts};

@@ -75,6 +75,10 @@ pub(super) struct Run {
     pub(super) told: Vec<Event>,
     /// What the oracle said last.
     pub(super) forecast: Option<Forecast>,
+    /// Whether a promotion may have been asked for: by this process, or by an earlier one of this run.
+    pub(super) promotion_sent: bool,
+    /// What the last record of an add says.
+    pub(super) last_intent: Option<(MemberList, DataDir)>,
     /// What the undo left as it is, since it is not ours: whose it is, as clauses.
     pub(super) left: Vec<String>,
     pub(super) started: Instant,
@@ -104,6 +108,7 @@ impl Run {
         // An earlier runner sent an add, or several: what became of those that it had no answer to, it took with it.
         let unanswered = state.add_intents > usize::from(state.member().is_some());
         let add_settles = unanswered.then(|| Instant::now() + settle(&*parts.launcher));
+        let promotion_sent = state.promote_intended;
         let cluster = state.before.as_ref().map(|(before, _)| before.cluster_id);
         Self {
             endpoints: plan.endpoints.clone(),
@@ -119,6 +124,8 @@ impl Run {
             monitored: Monitored::default(),
             told: Vec::new(),
             forecast: None,
+            promotion_sent,
+            last_intent: None,
             left: Vec::new(),
             started: Instant::now(),
         }

@@ -57,9 +57,12 @@ async fn replaced(cluster: &dyn Cluster, plan: &JoinPlan, state: &JournalState, 
     let others = state.members.iter().flat_map(|list| &list.members).filter(|m| m.id != ours.member_id);
     let urls = others.flat_map(|m| &m.peer_urls).filter(|url| !plan.peer_urls.contains(url));
     let lists = join_all(urls.map(|url| cluster.peer_members(url))).await;
-    let same = lists.into_iter().flatten().filter(|list| list.cluster_id == ours.cluster_id);
-    let taken = |list: MemberList| list.using_peer_url(&plan.peer_urls).filter(|m| m.id != ours.member_id).cloned();
-    same.filter_map(taken).next()
+    let same: Vec<MemberList> = lists.into_iter().flatten().filter(|list| list.cluster_id == ours.cluster_id).collect();
+    // Whoever was down for long tells of members that are no more. Nobody who knows ours tells of one in its place.
+    if same.iter().any(|list| list.get(ours.member_id).is_some()) {
+        return None;
+    }
+    same.iter().find_map(|list| list.using_peer_url(&plan.peer_urls)).cloned()
 }
 
 /// What it starts with. Of all this etcd reads nothing but the URLs to listen on, once there is a log.

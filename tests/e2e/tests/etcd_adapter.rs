@@ -77,9 +77,8 @@ async fn every_version_is_understood() {
 
 /// A proposal is one entry of the log, applied by whoever answers, and changes no revision.
 async fn a_proposal_is_an_entry(etcd: &EtcdCluster, cluster: &mut RealCluster, at: &str) {
-    let revision = async |cluster: &RealCluster| {
-        cluster.client_of(0).await.get("k", None).await.unwrap().header().unwrap().revision()
-    };
+    let revision =
+        async |cluster: &RealCluster| cluster.client_of(0).await.get("k", None).await.unwrap().header().unwrap().revision();
     let (before, revised) = (etcd.status(at).await.unwrap(), revision(cluster).await);
     etcd.propose(at).await.unwrap();
     let after = etcd.status(at).await.unwrap();

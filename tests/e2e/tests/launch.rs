@@ -228,7 +228,9 @@ async fn a_member_whose_log_is_elsewhere_is_nobodys_to_stop_or_discard() {
         let mut by_hand = Command::new(&etcd.path)
             .args(["--name=n1", &format!("--data-dir={}", data_dir.display())])
             .arg(format!("--wal-dir={}", scratch.join("n1/wal").display()))
-            .args(["--listen-peer-urls", "--initial-advertise-peer-urls"].map(|flag| format!("{flag}={}", spec.peer_urls[0])))
+            .args(
+                ["--listen-peer-urls", "--initial-advertise-peer-urls"].map(|flag| format!("{flag}={}", spec.peer_urls[0])),
+            )
             .args(["--listen-client-urls", "--advertise-client-urls"].map(|flag| format!("{flag}={}", spec.client_urls[0])))
             .arg(format!("--initial-cluster=n1={}", spec.peer_urls[0]))
             .stdin(Stdio::null())

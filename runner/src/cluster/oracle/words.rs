@@ -89,8 +89,7 @@ pub(super) fn fix(situation: &Situation, change: &Change, answer: Answer) -> Opt
         (Reason::UnhealthyCluster, _) if down.is_empty() => Some("wait until they have been connected for 5 s".to_owned()),
         (Reason::UnhealthyCluster, _) => {
             let who: Vec<_> = down.iter().map(|m| m.member.label()).collect();
-            let removes: Vec<_> =
-                down.iter().map(|m| Remedy::remove(m.member.id, Only::GoneForGood).to_string()).collect();
+            let removes: Vec<_> = down.iter().map(|m| Remedy::remove(m.member.id, Only::GoneForGood).to_string()).collect();
             Some(format!("bring {} back; {}", who.join(", "), removes.join("; ")))
         }
         (Reason::TooManyLearners, _) => {

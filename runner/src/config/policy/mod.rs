@@ -4,8 +4,8 @@
 //! mistake is said with file, line, column and path, and an unknown key with the nearest one that there is.
 
 pub use model::{
-    ApiVersion, Digest, FailurePolicy, Gate, JoinPolicy, Limits, Metadata, Mode, OnApprovalTimeout, Plugin,
-    PluginName, Reason, SilentLearner, Source, Spec, StaleLearner, Timeouts, Until, Waiver,
+    ApiVersion, Digest, FailurePolicy, Gate, JoinPolicy, Limits, Metadata, Mode, OnApprovalTimeout, Plugin, PluginName,
+    Reason, SilentLearner, Source, Spec, StaleLearner, Timeouts, Until, Waiver,
 };
 pub use quantity::{Quantity, Span};
 pub use read::{PassedOver, PolicyFile};

@@ -4,8 +4,7 @@ use serde::Deserialize;
 
 use super::values::{AbsolutePath, FlagName, KeyPrefix, KubeName, PkiName, Program, UnitName};
 use crate::config::policy::{
-    ApiVersion, Gate, OnApprovalTimeout, Plugin, PluginName, Reason, SilentLearner, Source, Span, StaleLearner,
-    Timeouts,
+    ApiVersion, Gate, OnApprovalTimeout, Plugin, PluginName, Reason, SilentLearner, Source, Span, StaleLearner, Timeouts,
 };
 
 /// A distribution's profile. Whatever it does not say is as built in.

@@ -127,16 +127,21 @@ impl StaticPodLauncher {
         })
     }
 
+    async fn has_data_of(&self, spec: &MemberSpec) -> Result<bool, LaunchError> {
+        let Some(whose) = &spec.identity else { return Ok(false) };
+        Ok(data_dir::claimed(&self.config.member.data_dir, whose).await? == Claim::Its)
+    }
+
     /// Waits until no etcd uses the data directory any more. The kubelet ends it; if it does not (it may be down), runner does: with
     /// the manifest gone, nobody starts it again.
-    async fn gone(&self) -> Result<bool, LaunchError> {
+    async fn gone(&self, whose: &Identity) -> Result<bool, LaunchError> {
         let deadline = Instant::now() + KUBELET_ENDS;
         let mut seen = false;
         while self.runs().await {
             seen = true;
             if Instant::now() >= deadline {
                 tracing::warn!("the kubelet has not ended etcd within {} s: ending it", KUBELET_ENDS.as_secs());
-                self.end().await?;
+                self.end(whose).await?;
                 break;
             }
             tokio::time::sleep(EVERY).await;
@@ -144,8 +149,15 @@ impl StaticPodLauncher {
         Ok(seen)
     }
 
-    async fn end(&self) -> Result<(), LaunchError> {
+    async fn end(&self, whose: &Identity) -> Result<(), LaunchError> {
         for pid in self.processes().await {
+            // A minute has passed: whose it is now is read again.
+            if data_dir::claimed(&self.config.member.data_dir, whose).await? != Claim::Its {
+                return Err(refuse(
+                    format!("an etcd uses {}, and it cannot be told whose it is", self.config.member.data_dir.display()),
+                    &["see `crictl ps --name etcd` and the processes of this node"],
+                ));
+            }
             if let Some(process) = Process::hold(pid, &self.config.member.data_dir, Path::new("etcd"))? {
                 process.end().await.map_err(|mut error| {
                     error.hints.push("stop the container: crictl ps --name etcd, then crictl stop".to_owned());
@@ -204,6 +216,8 @@ impl Launcher for StaticPodLauncher {
         let text = manifest(spec, &self.config, &self.etcd()?)?;
         let folder = self.folder()?;
         match folder.found()? {
+            // Whoever manages it now (kubeadm's upgrade writes it anew): the kubelet starts our member by it.
+            Found::Foreign { .. } if spec.started && self.has_data_of(spec).await? => return Ok(Started::Already),
             Found::Foreign { what } => return Err(self.refuse_foreign(&folder, what)),
             // The kubelet has it, and a second writing would make it look again for nothing.
             Found::Ours { text: there, .. } if there == text => return Ok(Started::Already),
@@ -279,11 +293,11 @@ impl Launcher for StaticPodLauncher {
             return Ok(Guarded::NotOurs(theirs));
         }
         let removed = folder.remove()?;
-        let seen = self.gone().await?;
+        let seen = self.gone(whose).await?;
         // A kubelet that has ended the container has seen that the manifest is gone. Else it may be in the middle of a start.
         let deadline = Instant::now() + SETTLE;
         while removed && !seen && Instant::now() < deadline {
-            if self.gone().await? {
+            if self.gone(whose).await? {
                 break;
             }
             tokio::time::sleep(EVERY).await;

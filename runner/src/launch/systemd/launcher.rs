@@ -193,7 +193,11 @@ impl Launcher for SystemdLauncher {
                 let (path, unit) = (self.config.member.data_dir.display(), paths.unit.display());
                 return Ok(Guarded::NotOurs(format!("an etcd uses {path}, and not by {unit} of runner's")));
             }
-            return paths.remove().map(Guarded::Done);
+            return match paths.remove() {
+                Ok(()) => Ok(Guarded::Done(())),
+                // Nobody's business but its owner's, also while it does not run.
+                Err(foreign) => Ok(Guarded::NotOurs(foreign.message)),
+            };
         }
         systemctl::stop(&self.unit()).await?;
         paths.remove()?;
@@ -201,10 +205,11 @@ impl Launcher for SystemdLauncher {
         systemctl::forget(&self.unit()).await;
         match self.runs().await {
             false => Ok(Guarded::Done(())),
-            true => Err(refuse(
-                format!("{} is stopped, and an etcd still uses {}", self.unit(), self.config.member.data_dir.display()),
-                &["somebody else started it: end it, then `runner rollback`"],
-            )),
+            true => Ok(Guarded::NotOurs(format!(
+                "{} is stopped, and an etcd that somebody else started uses {}",
+                self.unit(),
+                self.config.member.data_dir.display()
+            ))),
         }
     }
 

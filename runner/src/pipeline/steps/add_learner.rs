@@ -74,7 +74,10 @@ impl Reversible for AddLearner {
             let data_dir = run.parts.launcher.data_dir().await?;
             let was_there = |id| list.get(id).is_some();
             let (before, data_dir) = (list.clone(), data_dir);
-            run.record(Record::AddIntended { before, data_dir })?;
+            if run.last_intent.as_ref() != Some(&(before.clone(), data_dir.clone())) {
+                run.last_intent = Some((before.clone(), data_dir.clone()));
+                run.record(Record::AddIntended { before, data_dir })?;
+            }
             match add(run).await {
                 // Not believed, since what is ours is removed when something fails. The list tells.
                 Ok(id) if was_there(id) => {
@@ -117,17 +120,22 @@ impl Reversible for AddLearner {
                     continue;
                 }
             };
-            let ours = run.ours(&list).filter(|id| run.journal.state().adopted != Some(*id));
+            let adopted = run.journal.state().adopted;
+            if let Some(voter) = adopted.and_then(|id| list.get(id)).filter(|member| member.voter()) {
+                return Err(promoted_by_others(voter.id));
+            }
+            let ours = run.ours(&list).filter(|id| adopted != Some(*id));
             match ours.and_then(|id| list.get(id)) {
                 Some(member) => {
                     let id = member.id;
                     if !member.has_peer_urls(&run.plan.peer_urls) {
-                        return Err(by_hand(
-                            run,
-                            &format!("member {id} now has other peer URLs: it may be somebody else's"),
-                        ));
+                        return Err(UndoError {
+                            error: format!("member {id} now has other peer URLs: it may be somebody else's"),
+                            remedy: "find out who has changed them; where it has them back, run `runner rollback` again"
+                                .to_owned(),
+                        });
                     }
-                    if member.voter() && !run.journal.state().promote_intended {
+                    if member.voter() && !run.promotion_sent {
                         return Err(promoted_by_others(id));
                     }
                     removed = Some(id);
@@ -225,8 +233,7 @@ fn taken_slot(other: &Member) -> String {
 }
 
 fn slot_failure(text: &str, other: &Member) -> Failure {
-    Failure::new(Outcome::CheckRefused, text)
-        .hint(Remedy::remove(other.id, Only::NobodyJoins).to_string())
+    Failure::new(Outcome::CheckRefused, text).hint(Remedy::remove(other.id, Only::NobodyJoins).to_string())
 }
 
 /// Somebody else removed our member: this run must not add it again behind their back.
@@ -235,21 +242,20 @@ pub(super) fn removed_by_other(id: MemberId) -> Failure {
         .hint("find out who removes members here (a cluster controller, another operator) before joining again")
 }
 
-/// Somebody else promoted our member while it was to be removed. Only a promotion that this run asked for itself, and whose answer was
-/// lost, is taken back: until it is known, the member counts as a learner.
+/// Our member got its vote while it was to be removed, or it was never this run's to remove. Only a promotion that this run has asked for
+/// itself, and whose answer was lost, is taken back: until it is known, the member counts as a learner.
 fn promoted_by_others(id: MemberId) -> UndoError {
     UndoError {
-        error: format!("member {id} is a voter now: somebody else promoted it"),
+        error: format!("member {id} is a voter now"),
         remedy: "run `runner resume` to verify it; only a person removes a voter".to_owned(),
     }
 }
 
 fn by_hand(run: &Run, error: &str) -> UndoError {
     let what = match run.journal.state().added {
-        Some(id) => format!(
-            "run `runner rollback` when the cluster answers again; or, {}",
-            Remedy::remove(id, Only::Learner)
-        ),
+        Some(id) => {
+            format!("run `runner rollback` when the cluster answers again; or, {}", Remedy::remove(id, Only::Learner))
+        }
         None => format!(
             "run `runner rollback` when the cluster answers again, or look for {} in `etcdctl member list` and remove that member",
             run.plan.peer_urls.join(", ")

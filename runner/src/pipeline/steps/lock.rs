@@ -4,9 +4,9 @@ use async_trait::async_trait;
 
 use super::check;
 use crate::cluster::Class;
-use crate::pipeline::{Failure, Outcome};
 use crate::pipeline::run::{Patience, Run};
 use crate::pipeline::step::{Reversible, StepName, UndoError};
+use crate::pipeline::{Failure, Outcome};
 
 /// Takes the join lock and waits for its turn; the undo gives it up.
 pub(in crate::pipeline) struct Lock;
@@ -62,16 +62,19 @@ pub(super) async fn acquire(run: &mut Run, step: StepName) -> Result<bool, Failu
 /// Before a mutation: the lock must be ours now, not only when the run began. Says whether somebody was before us, or may have been: then
 /// the cluster is not the one that was looked at.
 pub(super) async fn ensure_held(run: &mut Run, step: StepName) -> Result<bool, Failure> {
-    let held = match run.leader().await {
-        Ok(endpoint) => run.parts.lock.held(&endpoint).await,
-        Err(error) => Err(error),
-    };
-    match run.noted(held) {
-        Ok(true) => Ok(false),
-        // A pause longer than the lease: somebody may have come and gone.
-        Ok(false) => acquire(run, step).await.map(|_| true),
-        // Not known. What is still ours is found again.
-        Err(_) => acquire(run, step).await,
+    let mut patience = Patience::new(step, run.plan.timeouts.add);
+    loop {
+        run.check_interrupt()?;
+        let held = match run.leader().await {
+            Ok(endpoint) => run.parts.lock.held(&endpoint).await,
+            Err(error) => Err(error),
+        };
+        match run.noted(held) {
+            Ok(true) => return Ok(false),
+            // A pause longer than the lease: somebody may have come and gone.
+            Ok(false) => return acquire(run, step).await.map(|_| true),
+            Err(error) => patience.wait_out(run, "cannot tell whether the join lock is still held", &error).await?,
+        }
     }
 }
 

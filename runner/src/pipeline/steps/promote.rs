@@ -28,7 +28,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// cluster of one voter that is an outage. So the last thing before every try is a proof: an entry is written and seen applied by the
 /// learner. The lock and the journal come before it, and nothing that can wait comes after it.
 pub(in crate::pipeline) async fn promote(run: &mut Run) -> Result<String, Failure> {
-    let mut patience = Patience::new("promote", run.plan.timeouts.promote);
+    // After a proof that was missed the gate's whole window has to pass again, and once more after the next.
+    let mut patience = Patience::new("promote", run.plan.timeouts.promote + 3 * run.plan.gate.stability);
     let Some(id) = run.journal.state().member() else {
         return Err(Failure::new(Outcome::RolledBack, "the member is not in the list"));
     };
@@ -80,6 +81,7 @@ pub(in crate::pipeline) async fn promote(run: &mut Run) -> Result<String, Failur
                 continue;
             }
         };
+        run.promotion_sent = true;
         let answer = run.parts.cluster.promote(&endpoint, id).await;
         match run.noted(answer) {
             Ok(()) => return done(run, id),

@@ -4,10 +4,10 @@ use async_trait::async_trait;
 
 use super::add_learner::removed_by_other;
 use crate::cluster::{Member, MemberId, MemberList};
+use crate::pipeline::adoption::Standing;
 use crate::pipeline::journal::Record;
 use crate::pipeline::run::{Patience, Run};
 use crate::pipeline::step::{Reversible, StepName, UndoError};
-use crate::pipeline::adoption::Standing;
 use crate::pipeline::{DataDir, Discard, Failure, Guarded, Identity, LaunchError, MemberSpec, Outcome, Running};
 
 /// Starts the member; the undo stops it and removes what it wrote.
@@ -62,7 +62,11 @@ impl Reversible for StartMember {
             return Ok(None);
         }
         let (ours, keep) = (state.added.is_some(), state.promote_intended || state.promoted);
-        if state.was_running {
+        let adopted = state.adopted.is_some();
+        if adopted && state.promote_intended {
+            return Ok(Some("the member runs on: a promotion of it may still take effect".to_owned()));
+        }
+        if adopted && state.was_running {
             return Ok(Some("the member runs on, as it did before".to_owned()));
         }
         let Some(whose) = run.identity() else { return Ok(None) };

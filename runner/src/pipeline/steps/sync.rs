@@ -216,7 +216,11 @@ impl Watch {
     fn tell_lost_lock(&mut self, run: &mut Run) {
         if !self.lock_lost && run.parts.lock.lost() {
             self.lock_lost = true;
-            check::warn(run, "lock-lost", "the join lock was lost: its lease has ended; it is queued for again before the promotion");
+            check::warn(
+                run,
+                "lock-lost",
+                "the join lock was lost: its lease has ended; it is queued for again before the promotion",
+            );
         }
     }
 
@@ -232,7 +236,7 @@ impl Watch {
         }
         let now = Instant::now();
         let late = now - *self.closed.get_or_insert(now) >= GRACE;
-        if !late || self.woken || run.plan.silent_learner != SilentLearner::Restart {
+        if !late || self.woken || run.plan.silent_learner != SilentLearner::Restart || run.journal.state().was_running {
             return;
         }
         // The list as the quorum has it: nobody must have given it a vote meanwhile, since then it would be missed.

@@ -68,8 +68,9 @@ async fn disagreement(run: &Run, view: &Arc<View>, id: MemberId) -> Option<Strin
 
 fn gone(run: &Run) -> Failure {
     let id = run.journal.state().member().map(|id| id.to_string()).unwrap_or_default();
-    Failure::new(Outcome::Stuck, format!("member {id} was promoted and is no longer in the list"))
-        .hint("somebody removed it: find out who before joining again; `runner rollback` moves its data aside and closes the run")
+    Failure::new(Outcome::Stuck, format!("member {id} was promoted and is no longer in the list")).hint(
+        "somebody removed it: find out who before joining again; `runner rollback` moves its data aside and closes the run",
+    )
 }
 
 /// The failure of a voter that could not be verified.

@@ -11,9 +11,9 @@ use runner::event::{Event, EventKind, EventSink};
 use runner::kubernetes::lease::memory::MemoryLease;
 use runner::kubernetes::{Locks, Names, Notices};
 use runner::pipeline::{
-    Answer, Conclusion, DataDir, Failure, FailurePolicy, Fault, FromData, Finding, Gate, Interrupt, JoinLock, JoinPlan, Journal, Newcomer,
-    OnApprovalTimeout, Operation, Outcome, Parts, Platform, Policy, PolicyError, Sample, SilentLearner, StaleLearner,
-    Timeouts, Verdict, Waiver, check_for_worker, execute, start_from_data,
+    Answer, Conclusion, DataDir, Failure, FailurePolicy, Fault, Finding, FromData, Gate, Interrupt, JoinLock, JoinPlan,
+    Journal, Newcomer, OnApprovalTimeout, Operation, Outcome, Parts, Platform, Policy, PolicyError, Record, Sample,
+    SilentLearner, StaleLearner, Timeouts, Verdict, Waiver, check_for_worker, execute, start_from_data,
 };
 
 /// The etcd versions that are simulated.
@@ -157,6 +157,12 @@ impl World {
     pub async fn start(&self) -> Result<FromData, Failure> {
         let state = Journal::in_memory(&self.journal).unwrap().state().clone();
         start_from_data(&*self.simulation.launcher(NODE), &*self.cluster(), &self.plan, &state).await
+    }
+
+    /// `runner rollback --abandon`.
+    pub fn abandon(&self) {
+        let mut journal = Journal::in_memory(&self.journal).unwrap();
+        journal.write(Record::Finished { outcome: Outcome::Overtaken }).unwrap();
     }
 
     /// Judges the cluster for a worker that wants to join.

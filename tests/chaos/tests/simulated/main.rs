@@ -3,8 +3,8 @@
 mod exhaustive;
 mod joins;
 mod kubernetes;
-mod pairs;
 mod ownership;
+mod pairs;
 mod policies;
 mod proof;
 mod queue;

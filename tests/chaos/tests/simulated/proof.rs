@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use runner::cluster::simulated::{Fault, Faults, Incident, MutationKind, Op, Simulation, When};
 use runner::cluster::Reason;
+use runner::cluster::simulated::{Fault, Faults, Incident, MutationKind, Op, Simulation, When};
 use runner::event::EventKind;
 use runner::pipeline::{Operation, Outcome, Verdict};
 

@@ -70,7 +70,8 @@ fn a_window_that_closes_while_a_lost_lock_is_queued_for_undoes_before_the_promot
     assert_eq!(end.outcome, Outcome::PluginRefused, "{end:?}\n{}", world.story());
     assert!(!world.must_be_whole("refused after a lost lock"));
     assert_eq!(world.simulation.quorum_lost(), Duration::ZERO);
-    let told = world.events().iter().any(|event| matches!(&event.kind, EventKind::Finding { code, .. } if code == "lock-lost"));
+    let told =
+        world.events().iter().any(|event| matches!(&event.kind, EventKind::Finding { code, .. } if code == "lock-lost"));
     assert!(!told, "the loss came with the last look at the lock: there was nothing to tell before");
 }
 

@@ -77,9 +77,7 @@ fn another_cluster_that_answers_is_never_believed() {
         let mut world = World::of("3.5.35", 3, Faults::none());
         let other = Simulation::builder().version("3.5.35").voters(3).seed(8).build();
         let cluster = other.cluster();
-        world.over(Box::new(move |ours| {
-            Arc::new(Flip { ours, other: cluster.clone(), from, calls: AtomicU64::new(0) })
-        }));
+        world.over(Box::new(move |ours| Arc::new(Flip { ours, other: cluster.clone(), from, calls: AtomicU64::new(0) })));
         let end = virtually(world.run(Operation::Join));
         let context = format!("another cluster answers from call {from} on");
         assert!(other.mutations().is_empty(), "{context}");
@@ -136,7 +134,8 @@ fn a_member_whose_vote_the_quorum_needs_is_started_before_anybody_is_asked() {
         // One voter became two; the machine of the new one loses its power right after the promotion.
         let undisturbed = World::of(version, 1, Faults::none());
         virtually(undisturbed.run(Operation::Join));
-        let promote = undisturbed.simulation.trace().into_iter().find(|call| call.op == Op::Promote).expect("promoted").number;
+        let promote =
+            undisturbed.simulation.trace().into_iter().find(|call| call.op == Op::Promote).expect("promoted").number;
         for (k, moment) in [(promote, Moment::After), (promote + 1, Moment::Before), (promote + 3, Moment::Before)] {
             let world = World::of(version, 1, Faults::none());
             let end = virtually(async {
