@@ -96,12 +96,9 @@ async fn hear(mut signals: Vec<Signal>) {
         if now.quiet {
             continue;
         }
-        match (&now.run, now.heard) {
-            (Some((interrupt, words, printer)), heard @ (1 | 2)) => {
-                printer.say(words[heard - 1]);
-                if heard == 1 { interrupt.undo.cancel() } else { interrupt.leave.cancel() }
-            }
-            _ => {}
+        if let (Some((interrupt, words, printer)), heard @ (1 | 2)) = (&now.run, now.heard) {
+            printer.say(words[heard - 1]);
+            if heard == 1 { interrupt.undo.cancel() } else { interrupt.leave.cancel() }
         }
     }
 }

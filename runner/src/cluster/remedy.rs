@@ -147,7 +147,7 @@ mod tests {
             Remedy::move_aside("/var/lib/etcd", Only::NotInUse),
         ];
         for remedy in &all {
-            assert_eq!(Remedy::read(&format!("then {remedy}, and wait")), [remedy.clone()]);
+            assert_eq!(Remedy::read(&format!("then {remedy}, and wait")), std::slice::from_ref(remedy));
         }
         let text: Vec<String> = all.iter().map(ToString::to_string).collect();
         assert_eq!(Remedy::read(&text.join("; ")), all);

@@ -187,7 +187,7 @@ pub(super) fn last<'a>(arguments: &'a [String], flag: &str) -> Option<&'a str> {
         let (_, value) = split(argument).filter(|(name, _)| *name == flag)?;
         value.or_else(|| arguments.get(at + 1).map(String::as_str))
     };
-    arguments.iter().enumerate().filter_map(value).last()
+    arguments.iter().enumerate().filter_map(value).next_back()
 }
 
 /// `--name=value`, `-name value` and `--name`.

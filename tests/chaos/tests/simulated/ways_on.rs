@@ -111,13 +111,9 @@ fn a_run_finds_the_cluster_by_every_member_that_it_has_seen() {
         let end = virtually(async {
             let faults = When::Call(Op::Start, 1);
             world.simulation.schedule(faults, Incident::Show);
-            while world.simulation.count(Op::Start) == 0 {
-                let k = world.simulation.calls() + 20;
-                if world.run_until_crash(Operation::Join, k, Moment::After).await.is_some() {
-                    panic!("it came to its end");
-                }
-                break;
-            }
+            // The 20th call is after the start of the learner and before its promotion.
+            assert!(world.run_until_crash(Operation::Join, 20, Moment::After).await.is_none(), "it came to its end");
+            assert!(world.simulation.count(Op::Start) == 1 && world.simulation.count(Op::Promote) == 0);
             world.simulation.incident(Incident::Crash("node-1".to_owned()));
             tokio::time::sleep(Duration::from_secs(30)).await;
             world.run(operation).await
