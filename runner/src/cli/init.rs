@@ -11,7 +11,7 @@ use super::limit_args::LimitArgs;
 use super::member_args::{MemberArgs, Planned};
 use super::setup::{ChosenLauncher, Setup};
 use super::state_dir::{MemberState, StateArgs};
-use super::{Ended, Frame, Output, bad_input, join, signals};
+use super::{Ended, Frame, Output, bad_input, join, signals, start};
 use crate::cluster::{Cluster, ClusterError, MemberId, MemberList};
 use crate::config::kubeadm::NodeKind;
 use crate::pipeline::{
@@ -77,8 +77,8 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     launcher.preflight().await.map_err(|e| Failure { outcome: Outcome::BadInput, ..Failure::from(e) })?;
     let has_data = matches!(before, DataDir::Member { .. });
     let spec = MemberSpec {
-        identity: identity(&before),
-        started: has_data,
+        identity: None,
+        started: false,
         name: planned.name.clone(),
         peer_urls: planned.peer_urls.clone(),
         client_urls: planned.client_urls.clone(),
@@ -87,7 +87,19 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     };
     let interrupt = signals::listen(frame.printer);
     let began = tokio::time::Instant::now();
-    let started = launcher.start(&spec).await?;
+    let started = match has_data {
+        false => launcher.start(&spec).await?,
+        // As `runner start` does it: this member may be one of several by now, and its place given to another.
+        true => {
+            let known = state.peek()?.map(|seen| seen.state).unwrap_or_default();
+            let rules = LimitArgs::default().rules(&defaults, None, false, &mut Vec::new());
+            let plan = join::plan(planned.clone(), planned.client_urls.clone(), rules);
+            match start::from_data(launcher, &*cluster, &plan, &known).await? {
+                true => Started::Now,
+                false => Started::Already,
+            }
+        }
+    };
     let client = planned.client_urls.first().cloned().unwrap_or_default();
     if let Err(failure) = serving(launcher, cluster.clone(), &client, args.start_timeout, &interrupt).await {
         return Err(if has_data || started == Started::Already {
@@ -99,7 +111,10 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     say(&format!("{} serves at {client} after {}", planned.name, human::duration(began.elapsed())));
     let list = cluster.member_list(&client).await;
     let known = match list {
-        Ok(list) => remember(&planned, &chosen, &args, &defaults, &state, list, launcher.data_dir().await?),
+        Ok(list) => match launcher.data_dir().await {
+            Ok(dir) => remember(&planned, &chosen, &args, &defaults, &state, list, dir),
+            Err(error) => Err(error.into()),
+        },
         Err(error) => Err(Failure::cluster("cannot read the member list", &error)),
     };
     if let Err(failure) = known {

@@ -215,7 +215,8 @@ pub(super) fn check_floors(
     Ok(())
 }
 
-/// Refuses to go on with a run that was begun without a plugin which the profile in force makes mandatory.
+/// Refuses to go on with a run that was begun without a plugin which the profile in force makes mandatory. Not meant for a run whose member
+/// is known to be a voter, or whose undo has begun: no plugin is asked about those.
 pub(super) fn held_by(defaults: &Defaults, setup: &Setup) -> Result<(), Failure> {
     let Some(profile) = &defaults.profile else { return Ok(()) };
     for plugin in &profile.profile.plugins {

@@ -5,7 +5,7 @@ use super::defaults::Defaults;
 use super::execution::execute_run;
 use super::mandatory;
 use super::setup::Setup;
-use super::state_dir::StateArgs;
+use super::state_dir::{MemberState, StateArgs};
 use super::{Ended, Frame, bad_input};
 use crate::pipeline::{Failure, JoinPlan, Journal, Operation, Outcome, Record};
 
@@ -48,16 +48,27 @@ fn abandon(args: Args, frame: &Frame) -> Ended {
         Some(name) => name,
         None => only_one(&args.state, &frame.defaults)?,
     };
-    let mut journal = args.state.member(&frame.defaults, &name)?.unfinished_journal()?;
+    let state = args.state.member(&frame.defaults, &name)?;
+    begun(&args.state, &state, &name, frame)?;
+    let mut journal = state.unfinished_journal()?;
     let member = journal.state().member();
     journal.write(Record::Finished { outcome: Outcome::Overtaken }).map_err(|error| bad_input(error.to_string()))?;
     frame.printer.say(&match member {
         Some(id) => format!(
-            "the run of {name} is closed; nothing was touched: its member {id}, its etcd and its data are as they are"
+            "the run of {name} is closed; nothing was touched: its member {id}, its etcd and its data are as they are. Where its cluster \
+             is not gone: `runner start` starts it, `runner join` takes it over, and while it is a learner no other node can join"
         ),
         None => format!("the run of {name} is closed; nothing was touched"),
     });
     Ok(Outcome::RolledBackOnRequest)
+}
+
+/// Refuses a name that no run has: opening its journal would make one.
+fn begun(args: &StateArgs, state: &MemberState, name: &str, frame: &Frame) -> Result<(), Failure> {
+    if state.journal_path().is_file() {
+        return Ok(());
+    }
+    Err(bad_input(format!("there is no run of {name} in {}", args.folder(&frame.defaults)?.display())))
 }
 
 async fn run(args: Args, operation: Operation, frame: &Frame) -> Ended {
@@ -66,14 +77,13 @@ async fn run(args: Args, operation: Operation, frame: &Frame) -> Ended {
         None => only_one(&args.state, &frame.defaults)?,
     };
     let state = args.state.member(&frame.defaults, &name)?;
-    if !state.journal_path().is_file() {
-        return Err(bad_input(format!("there is no run of {name} in {}", args.state.folder(&frame.defaults)?.display())));
-    }
+    begun(&args.state, &state, &name, frame)?;
     let journal = state.unfinished_journal()?;
     let (mut plan, setup) = read(&journal)?;
     let given: Result<Vec<_>, _> = args.endpoints.iter().map(|e| endpoint(e, setup.trust.insecure)).collect();
     plan.endpoints.splice(0..0, given?);
-    if operation == Operation::Resume {
+    let judged = journal.state().promoted || journal.state().undo_intended;
+    if operation == Operation::Resume && !judged {
         mandatory::held_by(&frame.defaults, &setup)?;
     }
     let setup = if operation == Operation::Rollback {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::resume::{read, the_member};
 use super::state_dir::StateArgs;
 use super::{Ended, Frame, bad_input, init, signals};
-use crate::pipeline::{DataDir, Failure, FromData, Outcome, start_from_data};
+use crate::cluster::Cluster;
+use crate::pipeline::{DataDir, Failure, FromData, JoinPlan, JournalState, Launcher, Outcome, start_from_data};
 
 /// Arguments of `runner start`.
 #[derive(Debug, clap::Args)]
@@ -36,35 +37,9 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let cluster = setup.trust.cluster()?;
     let printer = frame.printer;
     let launcher = setup.launcher.build(move |text| printer.say(&text));
-    let path = launcher.data_dir_path();
-    let refused = |message: String, hint: &str| Err(Failure::new(Outcome::CheckRefused, message).hint(hint));
-    match start_from_data(&*launcher, &*cluster, &plan, journal.state()).await? {
-        FromData::Started => frame.printer.say(&format!("started {name} from its data in {}", path.display())),
-        FromData::Runs => frame.printer.say(&format!("{name} runs already")),
-        FromData::NoData(DataDir::Unknown) => {
-            return Err(
-                bad_input("runner does not start this member: its launcher is external").hint("start it as you did before")
-            );
-        }
-        FromData::NoData(_) => {
-            return Err(bad_input(format!(
-                "there is no member's data in {}: nothing can be started from it",
-                path.display()
-            ))
-            .hint("`runner status` shows whether the cluster still counts this member"));
-        }
-        FromData::Others(theirs) => {
-            let text =
-                format!("{} holds the data of member {}, not of {name}'s: not started", path.display(), theirs.member_id);
-            return refused(
-                text,
-                "whoever put that member there starts it; `runner rollback` closes an unfinished run of runner's",
-            );
-        }
-        FromData::Replaced(other) => {
-            let text = format!("member {} ({}) has {name}'s peer URL by now: not started", other.label(), other.id);
-            return refused(text, "this data was replaced by that member's; `runner status` shows where it runs");
-        }
+    match from_data(&*launcher, &*cluster, &plan, journal.state()).await? {
+        true => frame.printer.say(&format!("started {name} from its data in {}", launcher.data_dir_path().display())),
+        false => frame.printer.say(&format!("{name} runs already")),
     }
     let interrupt = signals::listen(frame.printer);
     let client = plan.client_urls.first().cloned().unwrap_or_default();
@@ -76,4 +51,35 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
         Err(failure) => return Err(failure),
     }
     Ok(Outcome::Joined)
+}
+
+/// Starts the member from its data; false where it runs already. Says what stands in the way.
+pub(super) async fn from_data(
+    launcher: &dyn Launcher,
+    cluster: &dyn Cluster,
+    plan: &JoinPlan,
+    state: &JournalState,
+) -> Result<bool, Failure> {
+    let (path, name) = (launcher.data_dir_path(), &plan.name);
+    let refused = |message: String, hint: &str| Err(Failure::new(Outcome::CheckRefused, message).hint(hint));
+    match start_from_data(launcher, cluster, plan, state).await? {
+        FromData::Started => Ok(true),
+        FromData::Runs => Ok(false),
+        FromData::NoData(DataDir::Unknown) => {
+            Err(bad_input("runner does not start this member: its launcher is external").hint("start it as you did before"))
+        }
+        FromData::NoData(_) => {
+            let text = format!("there is no member's data in {}: nothing can be started from it", path.display());
+            Err(bad_input(text).hint("`runner status` shows whether the cluster still counts this member"))
+        }
+        FromData::Others(theirs) => {
+            let text =
+                format!("{} holds the data of member {}, not of {name}'s: not started", path.display(), theirs.member_id);
+            refused(text, "whoever put that member there starts it; `runner rollback` closes an unfinished run of runner's")
+        }
+        FromData::Replaced(other) => {
+            let text = format!("member {} ({}) has {name}'s peer URL by now: not started", other.label(), other.id);
+            refused(text, "this data was replaced by that member's; `runner status` shows where it runs")
+        }
+    }
 }

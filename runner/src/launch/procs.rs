@@ -124,8 +124,19 @@ fn uses(pid: Pid, data_dir: &Path, program: &Path) -> bool {
     let proc = PathBuf::from(format!("/proc/{pid}"));
     let Ok(line) = fs::read(proc.join("cmdline")) else { return false };
     let arguments: Vec<String> = line.split(|b| *b == 0).map(|a| String::from_utf8_lossy(a).into_owned()).collect();
-    let Some(theirs) = data_dir_of(&arguments) else { return false };
-    is_etcd(&proc, &arguments[0], program) && same_dir(&proc, Path::new(theirs), data_dir)
+    if !arguments.first().is_some_and(|name| is_etcd(&proc, name, program)) {
+        return false;
+    }
+    // As etcd does: a flag comes before the variable. (With `--config-file` it reads neither, and such an etcd is not seen here.)
+    let theirs = data_dir_of(&arguments).map(str::to_owned).or_else(|| data_dir_variable(&proc));
+    theirs.is_some_and(|theirs| same_dir(&proc, Path::new(&theirs), data_dir))
+}
+
+/// The value of `ETCD_DATA_DIR`, by which distributions' units and kubespray give it.
+fn data_dir_variable(proc: &Path) -> Option<String> {
+    let environment = fs::read(proc.join("environ")).ok()?;
+    let value = environment.split(|b| *b == 0).find_map(|variable| variable.strip_prefix(b"ETCD_DATA_DIR="))?;
+    Some(String::from_utf8_lossy(value).into_owned())
 }
 
 /// The value of `--data-dir`; the last, as etcd takes it.
@@ -208,6 +219,30 @@ mod tests {
         command.args(["-c", "read -r line", "sh", &format!("--data-dir={data_dir}")]);
         std::os::unix::process::CommandExt::arg0(&mut command, folder.join(name));
         command.current_dir(folder).stdin(Stdio::piped()).spawn().unwrap()
+    }
+
+    #[test]
+    fn an_etcd_that_is_told_its_directory_by_a_variable_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = super::super::data_dir::normal(&folder.path().join("data"));
+        fs::create_dir(&data).unwrap();
+        let started = |name: &str| {
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", "read -r line"]).env("ETCD_DATA_DIR", &data).stdin(Stdio::piped());
+            std::os::unix::process::CommandExt::arg0(&mut command, folder.path().join(name));
+            command.spawn().unwrap()
+        };
+        let (mut etcd, mut other) = (started("etcd"), started("etcdctl"));
+        let (pid, until) = (Pid::from_child(&etcd), std::time::Instant::now() + Duration::from_secs(10));
+        while find(&data, Path::new("/usr/bin/etcd")) != [pid] && std::time::Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let found = find(&data, Path::new("/usr/bin/etcd"));
+        for child in [&mut etcd, &mut other] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert_eq!(found, [pid]);
     }
 
     #[tokio::test]

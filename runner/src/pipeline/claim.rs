@@ -40,6 +40,7 @@ pub(super) async fn claim(run: &mut Run) -> Result<Claim, Failure> {
                 if !(unsettled && matches!(claim, Claim::Overtaken(_))) {
                     return Ok(claim);
                 }
+                patience.prolong();
                 patience.wait(run, "making sure that an add without an answer does not take effect late").await?;
             }
             Err(error) => {
@@ -64,7 +65,7 @@ fn judge(run: &Run, list: &MemberList, dir: &DataDir, path: &str) -> Claim {
             "the learner {} ({}) with its peer URL was started by other hands (a new `runner join` takes it over; or, {})",
             learner.label(),
             learner.id,
-            Remedy::remove(learner.id, Only::Learner)
+            Remedy::remove(learner.id, Only::NobodyJoins)
         ));
     }
     let gone = match state.member() {

@@ -14,7 +14,7 @@ use super::outcome::{Conclusion, Failure, Outcome};
 use super::run::{Interrupt, Parts, Run, journal_failure};
 use super::step::{Reversible, UndoError};
 use super::steps::Whom;
-use super::{FromData, JoinPlan, monitor, start_from_data, steps};
+use super::{FromData, Guarded, JoinPlan, monitor, start_from_data, steps};
 use crate::cluster::MemberId;
 use crate::cluster::remedy::{Only, Remedy};
 use crate::event::{Event, EventKind};
@@ -204,10 +204,14 @@ impl Unpromoted {
         match claim(&mut self.run).await {
             Ok(Claim::Overtaken(why)) => {
                 // Only what was started a moment ago, and is its own.
+                let mut end = overtaken(&why);
                 if let (true, Some(whose)) = (started, self.run.identity()) {
-                    let _ = self.run.parts.launcher.stop(&whose).await;
+                    end.message.push_str(match self.run.parts.launcher.stop(&whose).await {
+                        Ok(Guarded::Done(())) => " but its etcd, which was started again a moment ago, and is stopped",
+                        Ok(Guarded::NotOurs(_)) | Err(_) => " but its etcd, which was started again a moment ago: stop it",
+                    });
                 }
-                self.leave(overtaken(&why)).await
+                self.leave(end).await
             }
             Ok(Claim::Voter(id)) => self.voter(id).await,
             Ok(Claim::Open) if undoing => self.undo(asked_for(), interrupt).await,
@@ -281,6 +285,10 @@ impl Unpromoted {
                 Ok(Claim::Open) => {}
                 Ok(Claim::Overtaken(why)) => return self.leave(overtaken(&why)).await,
                 Ok(Claim::Voter(_)) => {
+                    // So that it is known to whoever goes on with it: nothing is asked about a voter any more.
+                    if let Err(stuck) = self.run.record(Record::Promoted) {
+                        return self.end(Failure { outcome: Outcome::Stuck, ..stuck });
+                    }
                     let mut stuck = steps_unverified("it was promoted before it could be removed");
                     stuck.outcome = if interrupted { Outcome::Interrupted } else { stuck.outcome };
                     return self.end(stuck);
@@ -334,7 +342,11 @@ impl Unpromoted {
         let state = self.run.journal.state();
         let outcome = if failure.outcome == Outcome::Interrupted { Outcome::Interrupted } else { Outcome::Stuck };
         let mut failure = Failure { outcome, ..failure };
-        if state.start_intended {
+        if state.start_intended && state.was_running {
+            failure = failure.hint(
+                "where this node's etcd does not run, start it as it was started before: its vote may be what the quorum waits for",
+            );
+        } else if state.start_intended {
             failure = failure.hint(format!(
                 "where this node's etcd does not run, {} first: its vote may be what the quorum waits for",
                 Remedy::Start

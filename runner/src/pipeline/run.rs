@@ -70,6 +70,8 @@ pub(super) struct Run {
     pub(super) queued: bool,
     /// Until when an add whose answer is not known may still take effect.
     pub(super) add_settles: Option<Instant>,
+    /// Whether a member that was taken over is still in the list, once the undo has looked.
+    pub(super) adopted_stays: bool,
     /// Questions to plugins in monitor mode that are under way.
     pub(super) monitored: Monitored,
     pub(super) told: Vec<Event>,
@@ -121,6 +123,7 @@ impl Run {
             window: Window::default(),
             queued: false,
             add_settles,
+            adopted_stays: false,
             monitored: Monitored::default(),
             told: Vec::new(),
             forecast: None,
@@ -266,6 +269,11 @@ fn settle(launcher: &dyn Launcher) -> Duration {
 impl Patience {
     pub(super) fn new(step: StepName, limit: Duration) -> Self {
         Self { step, deadline: Instant::now() + limit, limit, delay: FIRST_DELAY, said: None }
+    }
+
+    /// Gives the whole time again: what is waited for now has an end of its own. The pauses stay as long as they have become.
+    pub(super) fn prolong(&mut self) {
+        self.deadline = Instant::now() + self.limit;
     }
 
     /// Starts anew: what was waited for has come, or is another thing now.

@@ -3,7 +3,7 @@
 
 use futures::future::join_all;
 
-use super::{DataDir, Failure, Identity, JoinPlan, JournalState, Launcher, MemberSpec, Running};
+use super::{DataDir, Failure, Identity, JoinPlan, JournalState, Launcher, MemberSpec, Outcome, Running};
 use crate::cluster::{Cluster, Member, MemberList};
 
 /// What came of it.
@@ -21,7 +21,8 @@ pub enum FromData {
     Replaced(Member),
 }
 
-/// Starts the member of this plan and journal from the data that it has, unless it runs.
+/// Starts the member of this plan and journal from the data that it has, unless it runs. An empty journal state stands for a member that
+/// runner has not worked for: whatever data there is counts as its own.
 ///
 /// Of the other members only those are asked that can be reached, on their peer ports, which answer without a quorum. What they tell may be
 /// old, so a member that they do not know yet is started all the same: etcd itself ends where it was removed.
@@ -39,7 +40,12 @@ pub async fn start_from_data(
         DataDir::Member { cluster_id, member_id } => Identity { cluster_id, member_id },
         other => return Ok(FromData::NoData(other)),
     };
-    if state.identity().is_some_and(|ours| ours != identity) {
+    let its = match state.identity() {
+        Some(ours) => ours == identity,
+        // A run that has added nobody has no data: this came by other means.
+        None => state.begun.is_none() || state.finished == Some(Outcome::Joined),
+    };
+    if !its {
         return Ok(FromData::Others(identity));
     }
     if launcher.running().await == Running::Yes {

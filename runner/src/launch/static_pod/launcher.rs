@@ -242,6 +242,8 @@ impl Launcher for StaticPodLauncher {
         let since = match folder.found() {
             Ok(Found::Ours { since, .. }) => since,
             Ok(_) if runs => return Running::Yes,
+            // Somebody else's manifest by now: the kubelet may be about to start it.
+            Ok(Found::Foreign { .. }) => return Running::Unknown,
             Ok(_) => return Running::No { log: vec![format!("its manifest {} is gone", folder.manifest().display())] },
             Err(_) => return Running::Unknown,
         };

@@ -74,7 +74,9 @@ impl Reversible for AddLearner {
             let data_dir = run.parts.launcher.data_dir().await?;
             let was_there = |id| list.get(id).is_some();
             let (before, data_dir) = (list.clone(), data_dir);
-            if run.last_intent.as_ref() != Some(&(before.clone(), data_dir.clone())) {
+            // An add that has had no answer is told by its record: the one after it needs one of its own.
+            let unanswered = run.add_settles.is_some();
+            if unanswered || run.last_intent.as_ref() != Some(&(before.clone(), data_dir.clone())) {
                 run.last_intent = Some((before.clone(), data_dir.clone()));
                 run.record(Record::AddIntended { before, data_dir })?;
             }
@@ -131,7 +133,8 @@ impl Reversible for AddLearner {
                     if !member.has_peer_urls(&run.plan.peer_urls) {
                         return Err(UndoError {
                             error: format!("member {id} now has other peer URLs: it may be somebody else's"),
-                            remedy: "find out who has changed them; where it has them back, run `runner rollback` again"
+                            remedy: "find out who has changed them; where it has them back, run `runner rollback` again, and where it \
+                                     keeps them, `runner rollback --abandon` closes the run and touches nothing"
                                 .to_owned(),
                         });
                     }
@@ -153,12 +156,14 @@ impl Reversible for AddLearner {
                 }
                 None if run.add_settles.is_some_and(|until| Instant::now() < until) => {
                     // An add of ours has had no answer: it may still be applied, and removing it then is nobody's job but ours.
+                    patience.prolong();
                     let waited =
                         patience.wait(run, "making sure that an add without an answer does not take effect late").await;
                     waited.map_err(|f| by_hand(run, &f.message))?;
                 }
                 None => {
                     run.add_settles = None;
+                    run.adopted_stays = adopted.is_some_and(|id| list.get(id).is_some());
                     return Ok(removed
                         .or(run.journal.state().added)
                         .map(|id| format!("member {id} is no longer in the list")));
@@ -257,8 +262,8 @@ fn by_hand(run: &Run, error: &str) -> UndoError {
             format!("run `runner rollback` when the cluster answers again; or, {}", Remedy::remove(id, Only::Learner))
         }
         None => format!(
-            "run `runner rollback` when the cluster answers again, or look for {} in `etcdctl member list` and remove that member",
-            run.plan.peer_urls.join(", ")
+            "run {} when the cluster answers again: a member that came of an add without an answer is looked for, and removed",
+            Remedy::Rollback
         ),
     };
     UndoError { error: format!("the member could not be removed: {error}"), remedy: what }

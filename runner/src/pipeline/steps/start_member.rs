@@ -22,6 +22,8 @@ impl Reversible for StartMember {
     async fn run(&self, run: &mut Run) -> Result<String, Failure> {
         let mut patience = Patience::new(self.name(), run.plan.timeouts.start);
         let mut handed_over = false;
+        // What an earlier runner found running is another's to start.
+        let others_start = run.journal.state().was_running && run.parts.launcher.running().await != Running::Unknown;
         loop {
             run.check_interrupt()?;
             let list = match run.member_list().await {
@@ -38,8 +40,17 @@ impl Reversible for StartMember {
                 let spec = spec(run, &list, member.id);
                 let running = ran_before(run).await;
                 run.record(Record::StartIntended { running })?;
-                run.parts.launcher.start(&spec).await?;
+                if !others_start {
+                    run.parts.launcher.start(&spec).await?;
+                }
                 handed_over = true;
+            } else if others_start {
+                // The kubelet's pod for example, after a reboot. A second etcd would take its ports and its data from it.
+                if let Running::No { .. } = run.parts.launcher.running().await {
+                    let waited = patience.wait(run, "it does not run yet: whoever ran it before this run starts it").await;
+                    waited.map_err(|failure| failure.hint("start it as it was started before, then run `runner resume`"))?;
+                    continue;
+                }
             } else if let Running::No { log } = run.parts.launcher.running().await {
                 return Err(died(&log));
             }
@@ -62,11 +73,13 @@ impl Reversible for StartMember {
             return Ok(None);
         }
         let (ours, keep) = (state.added.is_some(), state.promote_intended || state.promoted);
-        let adopted = state.adopted.is_some();
-        if adopted && state.promote_intended {
-            return Ok(Some("the member runs on: a promotion of it may still take effect".to_owned()));
+        let (adopted, asked, ran) = (state.adopted.is_some(), state.promote_intended, state.was_running);
+        if asked && run.adopted_stays && !ran {
+            let text =
+                "the member, which was there before and did not run, runs on: a promotion of it may still take effect";
+            return Ok(Some(leave(run, text.to_owned())));
         }
-        if adopted && state.was_running {
+        if adopted && ran {
             return Ok(Some("the member runs on, as it did before".to_owned()));
         }
         let Some(whose) = run.identity() else { return Ok(None) };
@@ -119,6 +132,9 @@ async fn its_own_data(run: &Run, list: &MemberList) -> Result<(), Failure> {
 /// Whether the member runs before this run starts it. What cannot be seen of a member that was taken over is taken for running: the undo
 /// must not stop what its owner has started.
 async fn ran_before(run: &Run) -> bool {
+    if run.journal.state().was_running {
+        return true;
+    }
     match run.parts.launcher.running().await {
         Running::Yes => true,
         Running::No { .. } => false,

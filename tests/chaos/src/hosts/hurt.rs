@@ -188,9 +188,18 @@ fn ballast(joiner: &Joiner) -> std::path::PathBuf {
 fn fill(joiner: &Joiner) {
     let path = ballast(joiner);
     let taken = fs::File::create(&path).and_then(|file| {
-        let free = rustix::fs::fstatvfs(&file)?;
-        rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, free.f_bavail * free.f_frsize)?;
-        Ok(())
+        loop {
+            let free = rustix::fs::fstatvfs(&file)?;
+            let length = free.f_bavail * free.f_frsize;
+            if length == 0 {
+                return Ok(());
+            }
+            match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, length) {
+                // The member wrote meanwhile: less is left.
+                Err(rustix::io::Errno::NOSPC) => {}
+                taken => return taken.map_err(Into::into),
+            }
+        }
     });
     taken.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
 }
