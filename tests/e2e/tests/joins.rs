@@ -14,7 +14,9 @@ use serde_json::Value;
 const SOON: Duration = Duration::from_secs(120);
 
 /// The journal of a join without incidents.
-const STRAIGHT: [&str; 7] = ["begun", "add-intended", "added", "start-intended", "promote-intended", "promoted", "finished"];
+/// After the promotion the list is noted as it is then: `runner start` asks those members.
+const STRAIGHT: [&str; 8] =
+    ["begun", "add-intended", "added", "start-intended", "promote-intended", "promoted", "seen", "finished"];
 
 const STEPS: [&str; 9] =
     ["discover", "check", "lock", "add-learner", "start-member", "sync", "promote", "verify", "announce"];

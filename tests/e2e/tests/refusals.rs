@@ -208,7 +208,7 @@ async fn a_data_directory_with_somebody_elses_files() {
     let clean = stage.node.data_dir.clone();
     stage.node.data_dir.clone_from(&other.members[0].data_dir);
     let refusal = refused(&stage, &[], 10, "check-refused").await;
-    refusal.expect("holds the data of member ", "aside, or give another --data-dir");
+    refusal.expect("holds the data of member ", "give another --data-dir; or, if no etcd runs from it: move ");
     assert_eq!(processes_of(&stage.node.data_dir), Vec::<String>::new());
     stage.node.data_dir = clean;
     other.restart(0).await;

@@ -82,7 +82,10 @@ async fn whoever_leaves_the_queue_leaves_no_trace_and_holds_up_nobody() {
 #[tokio::test]
 async fn a_second_join_of_the_same_node_is_refused_while_the_first_is_at_work() {
     let stage = Stage::set(1, &newest(), Tls::On).await;
-    let mut first = stage.join();
+    // Each of the others looks for the end of the first for a moment.
+    let mut join = stage.command();
+    join.args(["--stability", "6s"]);
+    let mut first = Spawned::start(join);
     first.event("step-started", "sync", SOON).await;
     for mut command in [stage.command(), stage.node.command("resume"), stage.node.command("rollback")] {
         command.args(["--color", "never"]);

@@ -44,15 +44,14 @@ impl Reversible for StartMember {
                     run.parts.launcher.start(&spec).await?;
                 }
                 handed_over = true;
-            } else if others_start {
-                // The kubelet's pod for example, after a reboot. A second etcd would take its ports and its data from it.
-                if let Running::No { .. } = run.parts.launcher.running().await {
-                    let waited = patience.wait(run, "it does not run yet: whoever ran it before this run starts it").await;
-                    waited.map_err(|failure| failure.hint("start it as it was started before, then run `runner resume`"))?;
-                    continue;
-                }
-            } else if let Running::No { log } = run.parts.launcher.running().await {
+            } else if !others_start && let Running::No { log } = run.parts.launcher.running().await {
                 return Err(died(&log));
+            }
+            if others_start && matches!(run.parts.launcher.running().await, Running::No { .. }) {
+                // The kubelet's pod for example, after a reboot. A second etcd would take its ports and its data from it.
+                let waited = patience.wait(run, "it does not run yet: whoever ran it before this run starts it").await;
+                waited.map_err(|failure| failure.hint("start it as it was started before, then run `runner resume`"))?;
+                continue;
             }
             if member.started() {
                 return Ok(format!("{} runs", member.name));

@@ -3,6 +3,7 @@
 mod exhaustive;
 mod joins;
 mod kubernetes;
+mod late_adds;
 mod ownership;
 mod pairs;
 mod policies;

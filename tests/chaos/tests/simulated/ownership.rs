@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use runner::cluster::Cluster as _;
 use runner::cluster::simulated::{Fault, Faults, Incident, Moment, MutationKind, Op, When};
-use runner::pipeline::{Conclusion, Finding, Interrupt, Operation, Outcome, Severity, Verdict};
+use runner::pipeline::{Conclusion, DataDir, Finding, FromData, Interrupt, Operation, Outcome, Severity, Verdict};
 
 use runner_chaos::simulated::world::{NODE, VERSIONS, World, virtually};
 
@@ -219,4 +220,91 @@ fn a_learner_that_ran_before_runs_afterwards() {
     assert!(world.simulation.runs(NODE), "{end:?}\n{}", world.story());
     let changes = world.simulation.mutations();
     assert!(changes.iter().all(|change| change.kind == MutationKind::Added), "{changes:?}");
+}
+
+#[test]
+fn a_member_that_others_run_is_not_started_a_second_time() {
+    // Somebody's join failed at its end and left a learner that runs; a new join takes it over.
+    let taken_over = |world: &World| {
+        world.forget_the_run();
+        world.simulation.runs(NODE)
+    };
+    let k = call("3.5.35", 3, Op::Promote, 1);
+    let again = {
+        let world = world(3, Faults::none());
+        virtually(async {
+            assert!(world.run_until_crash(Operation::Join, k, Moment::Before).await.is_none());
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            assert!(taken_over(&world));
+            assert_eq!(world.run(Operation::Join).await.outcome, Outcome::Joined);
+        });
+        world.simulation.trace().into_iter().filter(|call| call.op == Op::Start).nth(1).expect("handed over").number
+    };
+    let world = world(3, Faults::none());
+    virtually(async {
+        assert!(world.run_until_crash(Operation::Join, k, Moment::Before).await.is_none());
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert!(taken_over(&world));
+        assert!(world.run_until_crash(Operation::Join, again, Moment::After).await.is_none());
+        // The node reboots, and the kubelet takes its time.
+        world.simulation.incident(Incident::CrashNewcomer);
+        let started = world.simulation.count(Op::Start);
+        let kubelet = async {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            world.simulation.incident(Incident::RestartNewcomer);
+        };
+        let (end, ()) = tokio::join!(world.run(Operation::Resume), kubelet);
+        assert_eq!(end.outcome, Outcome::Joined, "{end:?}\n{}", world.story());
+        assert_eq!(world.simulation.count(Op::Start), started, "{}", world.story());
+    });
+}
+
+#[test]
+fn data_that_came_by_other_means_is_not_started_after_a_join_that_was_refused() {
+    let world = world(3, Faults::none());
+    world.verdicts().findings.lock().unwrap().push(Finding {
+        severity: Severity::Error,
+        code: "closed".to_owned(),
+        message: "the window is closed".to_owned(),
+        remedy: None,
+        member: None,
+    });
+    virtually(async {
+        let end = world.run(Operation::Join).await;
+        assert_ne!(end.outcome, Outcome::Joined, "{end:?}");
+        world.simulation.incident(Incident::RejoinedByOthers(NODE.to_owned()));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        world.simulation.incident(Incident::Crash(NODE.to_owned()));
+        let started = world.start().await.unwrap();
+        assert!(matches!(started, FromData::Others(_)), "{started:?}");
+    });
+    assert!(!world.simulation.runs(NODE));
+}
+
+#[test]
+fn a_member_that_was_taken_over_and_is_removed_by_others_does_not_run_on() {
+    let added = |world: &World| world.simulation.incident(Incident::TakesUrlOf(NODE.to_owned()));
+    let k = {
+        let world = world(3, Faults::none());
+        added(&world);
+        let end = virtually(world.run(Operation::Join));
+        assert_eq!(end.outcome, Outcome::Joined, "{end:?}");
+        world.simulation.trace().into_iter().find(|call| call.op == Op::Promote).expect("promoted").number
+    };
+    let world = world(3, Faults::none());
+    added(&world);
+    virtually(async {
+        assert!(world.run_until_crash(Operation::Join, k, Moment::After).await.is_none());
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        let DataDir::Member { member_id, .. } = world.simulation.data_dir(NODE) else { panic!("no data") };
+        for endpoint in world.simulation.endpoints() {
+            if world.simulation.cluster().remove(&endpoint, member_id).await.is_ok() {
+                break;
+            }
+        }
+        assert!(world.simulation.members().get(member_id).is_none());
+        let end = world.run(Operation::Rollback).await;
+        assert!(!world.unfinished(), "{end:?}");
+        assert!(!world.simulation.runs(NODE), "{end:?}\n{}", world.story());
+    });
 }
