@@ -36,11 +36,10 @@ pub(super) async fn claim(run: &mut Run) -> Result<Claim, Failure> {
                 let path = run.parts.launcher.data_dir_path();
                 let claim = judge(run, &list, &dir, &path.display().to_string());
                 // An add that has had no answer may still take effect, and nobody would remove what comes of it.
-                let unsettled = run.add_settles.is_some_and(|until| Instant::now() < until);
-                if !(unsettled && matches!(claim, Claim::Overtaken(_))) {
-                    return Ok(claim);
+                match run.add_settles.filter(|until| Instant::now() < *until) {
+                    Some(until) if matches!(claim, Claim::Overtaken(_)) => patience.prolong(until),
+                    _ => return Ok(claim),
                 }
-                patience.prolong();
                 patience.wait(run, "making sure that an add without an answer does not take effect late").await?;
             }
             Err(error) => {

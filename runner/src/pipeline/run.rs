@@ -239,7 +239,12 @@ impl Run {
         if let Some(id) = state.member() {
             return Some(id);
         }
-        let (before, _) = state.before.as_ref()?;
+        self.came_unanswered(list)
+    }
+
+    /// What came of an add of ours without an answer: the learner with our peer URLs that was not there before and has never started.
+    pub(super) fn came_unanswered(&self, list: &MemberList) -> Option<MemberId> {
+        let (before, _) = self.journal.state().before.as_ref()?;
         let member = list.by_peer_urls(&self.plan.peer_urls)?;
         (member.learner && !member.started() && before.get(member.id).is_none()).then_some(member.id)
     }
@@ -271,9 +276,13 @@ impl Patience {
         Self { step, deadline: Instant::now() + limit, limit, delay: FIRST_DELAY, said: None }
     }
 
-    /// Gives the whole time again: what is waited for now has an end of its own. The pauses stay as long as they have become.
-    pub(super) fn prolong(&mut self) {
-        self.deadline = Instant::now() + self.limit;
+    /// Gives time until then at least: what is waited for now has an end of its own.
+    pub(super) fn prolong(&mut self, until: Instant) {
+        let least = until + LONGEST_DELAY;
+        if self.deadline < least {
+            self.limit += least - self.deadline;
+            self.deadline = least;
+        }
     }
 
     /// Starts anew: what was waited for has come, or is another thing now.

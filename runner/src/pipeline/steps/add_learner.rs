@@ -126,7 +126,9 @@ impl Reversible for AddLearner {
             if let Some(voter) = adopted.and_then(|id| list.get(id)).filter(|member| member.voter()) {
                 return Err(promoted_by_others(voter.id));
             }
-            let ours = run.ours(&list).filter(|id| adopted != Some(*id));
+            let ours = run.ours(&list).filter(|id| adopted != Some(*id) && list.get(*id).is_some());
+            // An earlier add may take effect after a later one was answered, and undone.
+            let ours = ours.or_else(|| run.add_settles.and_then(|_| run.came_unanswered(&list)));
             match ours.and_then(|id| list.get(id)) {
                 Some(member) => {
                     let id = member.id;
@@ -142,7 +144,7 @@ impl Reversible for AddLearner {
                         return Err(promoted_by_others(id));
                     }
                     removed = Some(id);
-                    if run.journal.state().added != Some(id) {
+                    if run.journal.state().added.is_none() {
                         // So that a second undo knows it by its id.
                         run.record(Record::Added { id }).map_err(|f| by_hand(run, &f.message))?;
                     }
@@ -154,9 +156,9 @@ impl Reversible for AddLearner {
                         waited.map_err(|text| by_hand(run, &text))?;
                     }
                 }
-                None if run.add_settles.is_some_and(|until| Instant::now() < until) => {
+                None if let Some(until) = run.add_settles.filter(|until| Instant::now() < *until) => {
                     // An add of ours has had no answer: it may still be applied, and removing it then is nobody's job but ours.
-                    patience.prolong();
+                    patience.prolong(until);
                     let waited =
                         patience.wait(run, "making sure that an add without an answer does not take effect late").await;
                     waited.map_err(|f| by_hand(run, &f.message))?;

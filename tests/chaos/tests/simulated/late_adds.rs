@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use runner::cluster::simulated::{Fault, Faults, Moment, Op};
-use runner::pipeline::{Operation, Outcome};
+use runner::pipeline::{Operation, Outcome, Verdict};
 
 use runner_chaos::simulated::world::{World, virtually};
 
@@ -45,4 +45,18 @@ fn an_add_that_takes_effect_after_a_second_one_was_undone_by_another_runner_is_r
     });
     assert_eq!(world.judge(), Ok(false), "{}", world.story());
     assert_eq!(world.simulation.members().members.len(), 3, "{}", world.story());
+}
+
+#[test]
+fn an_add_that_takes_effect_after_a_second_one_was_undone_is_removed() {
+    let faults = Faults::none().at(Op::AddLearner, 1, Fault::AppliedLate(Duration::from_secs(15)));
+    let world = world(faults);
+    world.verdicts().promotion.lock().unwrap().push(Verdict::Reject { reason: "no".to_owned() });
+    virtually(async {
+        let end = world.run(Operation::Join).await;
+        assert_eq!(end.outcome, Outcome::PluginRefused, "{end:?}\n{}", world.story());
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    });
+    assert_eq!(world.judge(), Ok(false), "{}", world.story());
+    assert_eq!(world.simulation.added().len(), 2, "{}", world.story());
 }
