@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cluster_args::{TrustArgs, pki_failure};
-use super::defaults::Defaults;
 use super::kubeadm_args::KubeadmArgs;
 use super::launcher_args::LauncherArgs;
 use super::limit_args::LimitArgs;
-use super::member_args::{MemberArgs, Planned};
-use super::setup::{ChosenLauncher, Setup};
+use super::member_args::MemberArgs;
+use super::setup::Setup;
 use super::state_dir::{MemberState, StateArgs};
 use super::{Ended, Frame, Output, bad_input, join, signals, start};
+use crate::cluster::remedy::{Only, Remedy};
 use crate::cluster::{Cluster, ClusterError, MemberId, MemberList};
 use crate::config::kubeadm::NodeKind;
 use crate::pipeline::{
-    DataDir, Discard, Failure, Guarded, Identity, Interrupt, Launcher, MemberSpec, Outcome, Record, Running, Started,
+    DataDir, Discard, Failure, Guarded, Identity, Interrupt, JoinPlan, Launcher, MemberSpec, Outcome, Record, Running,
+    Started,
 };
 use crate::report::human;
 
@@ -72,7 +73,10 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let before = launcher.data_dir().await?;
     if let DataDir::Foreign { what } = &before {
         let path = launcher.data_dir_path();
-        return Err(bad_input(format!("{} holds {what}", path.display())).hint("give another --data-dir, or move it aside"));
+        let aside = Remedy::move_aside(&path.display().to_string(), Only::NotInUse);
+        return Err(
+            bad_input(format!("{} holds {what}", path.display())).hint(format!("give another --data-dir; or, {aside}"))
+        );
     }
     launcher.preflight().await.map_err(|e| Failure { outcome: Outcome::BadInput, ..Failure::from(e) })?;
     let has_data = matches!(before, DataDir::Member { .. });
@@ -87,13 +91,13 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     };
     let interrupt = signals::listen(frame.printer);
     let began = tokio::time::Instant::now();
+    let rules = LimitArgs::default().rules(&defaults, None, false, &mut Vec::new());
+    let plan = join::plan(planned.clone(), planned.client_urls.clone(), rules);
     let started = match has_data {
         false => launcher.start(&spec).await?,
         // As `runner start` does it: this member may be one of several by now, and its place given to another.
         true => {
             let known = state.peek()?.map(|seen| seen.state).unwrap_or_default();
-            let rules = LimitArgs::default().rules(&defaults, None, false, &mut Vec::new());
-            let plan = join::plan(planned.clone(), planned.client_urls.clone(), rules);
             match start::from_data(launcher, &*cluster, &plan, &known).await? {
                 true => Started::Now,
                 false => Started::Already,
@@ -112,7 +116,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let list = cluster.member_list(&client).await;
     let known = match list {
         Ok(list) => match launcher.data_dir().await {
-            Ok(dir) => remember(&planned, &chosen, &args, &defaults, &state, list, dir),
+            Ok(dir) => remember(plan, Setup::of(args.trust.trust(&defaults), chosen.clone()), &state, list, dir),
             Err(error) => Err(error.into()),
         },
         Err(error) => Err(Failure::cluster("cannot read the member list", &error)),
@@ -133,10 +137,8 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
 
 /// Writes a journal for `runner start`, of a run that is at its end.
 fn remember(
-    planned: &Planned,
-    launcher: &ChosenLauncher,
-    args: &Args,
-    defaults: &Defaults,
+    plan: JoinPlan,
+    setup: Setup,
     state: &MemberState,
     before: MemberList,
     data_dir: DataDir,
@@ -145,14 +147,10 @@ fn remember(
     if state.peek()?.is_some_and(|seen| seen.state.member() == Some(id)) {
         return Ok(());
     }
-    let endpoints = planned.client_urls.clone();
-    let rules = LimitArgs::default().rules(defaults, None, false, &mut Vec::new());
-    let plan = Box::new(join::plan(planned.clone(), endpoints, rules));
-    let setup = Setup::of(args.trust.trust(defaults), launcher.clone());
     let setup = serde_json::to_value(setup).map_err(|e| bad_input(e.to_string()))?;
     let mut journal = state.fresh_journal()?;
     let records = [
-        Record::Begun { plan, setup },
+        Record::Begun { plan: Box::new(plan), setup },
         Record::AddIntended { before, data_dir },
         Record::Adopted { id },
         Record::Finished { outcome: Outcome::Joined },

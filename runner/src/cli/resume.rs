@@ -44,12 +44,7 @@ pub(super) async fn rollback(args: RollbackArgs, frame: &Frame) -> Ended {
 }
 
 fn abandon(args: Args, frame: &Frame) -> Ended {
-    let name = match args.name {
-        Some(name) => name,
-        None => only_one(&args.state, &frame.defaults)?,
-    };
-    let state = args.state.member(&frame.defaults, &name)?;
-    begun(&args.state, &state, &name, frame)?;
+    let (name, state) = chosen(&args, frame)?;
     let mut journal = state.unfinished_journal()?;
     let member = journal.state().member();
     journal.write(Record::Finished { outcome: Outcome::Overtaken }).map_err(|error| bad_input(error.to_string()))?;
@@ -63,21 +58,22 @@ fn abandon(args: Args, frame: &Frame) -> Ended {
     Ok(Outcome::RolledBackOnRequest)
 }
 
-/// Refuses a name that no run has: opening its journal would make one.
-fn begun(args: &StateArgs, state: &MemberState, name: &str, frame: &Frame) -> Result<(), Failure> {
-    if state.journal_path().is_file() {
-        return Ok(());
-    }
-    Err(bad_input(format!("there is no run of {name} in {}", args.folder(&frame.defaults)?.display())))
-}
-
-async fn run(args: Args, operation: Operation, frame: &Frame) -> Ended {
-    let name = match args.name {
-        Some(name) => name,
+/// The run that is meant, by its member's name. Refuses a name that no run has: opening its journal would make one.
+fn chosen(args: &Args, frame: &Frame) -> Result<(String, MemberState), Failure> {
+    let name = match &args.name {
+        Some(name) => name.clone(),
         None => only_one(&args.state, &frame.defaults)?,
     };
     let state = args.state.member(&frame.defaults, &name)?;
-    begun(&args.state, &state, &name, frame)?;
+    if !state.journal_path().is_file() {
+        let folder = args.state.folder(&frame.defaults)?;
+        return Err(bad_input(format!("there is no run of {name} in {}", folder.display())));
+    }
+    Ok((name, state))
+}
+
+async fn run(args: Args, operation: Operation, frame: &Frame) -> Ended {
+    let (_, state) = chosen(&args, frame)?;
     let journal = state.unfinished_journal()?;
     let (mut plan, setup) = read(&journal)?;
     let given: Result<Vec<_>, _> = args.endpoints.iter().map(|e| endpoint(e, setup.trust.insecure)).collect();

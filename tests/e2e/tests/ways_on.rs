@@ -118,6 +118,8 @@ async fn a_member_whose_place_was_given_away_is_not_started() {
     .await;
     let refused = finished(stage.node.command("start"), &[]).await.expect_code(10);
     assert!(refused.stderr.contains("has new's peer URL by now: not started"), "{}", refused.stderr);
+    let refused = finished(stage.node.init(), &[]).await.expect_code(10);
+    assert!(refused.stderr.contains("has new's peer URL by now: not started"), "{}", refused.stderr);
     assert_eq!(processes_of(&stage.node.data_dir), Vec::<String>::new());
 }
 
@@ -139,6 +141,29 @@ async fn status_tells_what_is_unfinished_without_etcd() {
     let shown: serde_json::Value = serde_json::from_str(&told.stdout).expect("a JSON document");
     assert_eq!(shown["unfinishedRuns"][0]["member"], "new", "{shown}");
     assert!(shown["error"].as_str().is_some_and(|text| text.contains("cannot read the cluster")), "{shown}");
+}
+
+#[tokio::test]
+async fn the_run_of_a_cluster_that_is_gone_is_closed_and_nothing_touched() {
+    let mut stage = Stage::set(1, &newest(), Tls::On).await;
+    let mut join = stage.join();
+    join.event("step-finished", "start-member", SOON).await;
+    join.kill();
+    stage.cluster.kill(0);
+    let running = processes_of(&stage.node.data_dir);
+    assert_eq!(running.len(), 1, "{running:?}");
+    // A name that is mistyped closes nothing, and makes no run.
+    for mistyped in ["enw", "new2"] {
+        let refused = finished(stage.node.command("rollback"), &["--abandon", "--name", mistyped]).await.expect_code(2);
+        assert!(refused.stderr.contains(&format!("there is no run of {mistyped}")), "{}", refused.stderr);
+    }
+    let closed = finished(stage.node.command("rollback"), &["--abandon"]).await.expect_code(0);
+    assert!(closed.stderr.contains("the run of new is closed; nothing was touched"), "{}", closed.stderr);
+    assert_eq!(processes_of(&stage.node.data_dir), running);
+    finished(stage.node.command("rollback"), &[]).await.expect_code(2);
+    // The only member that there is, and no mistyped one.
+    let runs = finished(stage.node.command("start"), &["--start-timeout", "1s"]).await.expect_code(0);
+    assert!(runs.stderr.contains("new runs already"), "{}", runs.stderr);
 }
 
 #[tokio::test]

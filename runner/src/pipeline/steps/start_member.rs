@@ -50,7 +50,7 @@ impl Reversible for StartMember {
             if others_start && matches!(run.parts.launcher.running().await, Running::No { .. }) {
                 // The kubelet's pod for example, after a reboot. A second etcd would take its ports and its data from it.
                 let waited = patience.wait(run, "it does not run yet: whoever ran it before this run starts it").await;
-                waited.map_err(|failure| failure.hint("start it as it was started before, then run `runner resume`"))?;
+                waited.map_err(|failure| failure.hint("start it as it was started before; then `runner resume`, or `runner join` where this run was undone"))?;
                 continue;
             }
             if member.started() {

@@ -60,6 +60,17 @@ pub struct Verdicts {
     pub asked: AtomicUsize,
 }
 
+/// What a health check finds once the maintenance window has closed.
+pub fn closed() -> Finding {
+    Finding {
+        severity: runner::pipeline::Severity::Error,
+        code: "closed".to_owned(),
+        message: "the window is closed".to_owned(),
+        remedy: None,
+        member: None,
+    }
+}
+
 impl World {
     /// A world with this cluster in it, and a newcomer with the default plan.
     pub fn new(builder: Builder) -> Self {

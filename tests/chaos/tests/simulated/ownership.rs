@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use runner::cluster::Cluster as _;
 use runner::cluster::simulated::{Fault, Faults, Incident, Moment, MutationKind, Op, When};
-use runner::pipeline::{Conclusion, DataDir, Finding, FromData, Interrupt, Operation, Outcome, Severity, Verdict};
+use runner::pipeline::{Conclusion, DataDir, FromData, Interrupt, Operation, Outcome, Verdict};
 
-use runner_chaos::simulated::world::{NODE, VERSIONS, World, virtually};
+use runner_chaos::simulated::world::{NODE, VERSIONS, World, closed, virtually};
 
 fn world(voters: usize, faults: Faults) -> World {
     World::of("3.5.35", voters, faults)
@@ -182,13 +182,7 @@ fn a_run_that_is_known_to_be_promoted_is_only_verified() {
             let k = if moment == Moment::After { k } else { k + 2 };
             assert!(world.run_until_crash(Operation::Join, k, moment).await.is_none());
             // By now a maintenance window has closed, and somebody else holds the lock for long.
-            world.verdicts().findings.lock().unwrap().push(Finding {
-                severity: Severity::Error,
-                code: "closed".to_owned(),
-                message: "the window is closed".to_owned(),
-                remedy: None,
-                member: None,
-            });
+            world.verdicts().findings.lock().unwrap().push(closed());
             let other = world.simulation.lock("another-run", "another-node");
             tokio::time::sleep(Duration::from_secs(60)).await;
             runner::pipeline::JoinLock::try_acquire(&*other, &world.simulation.endpoints()[0]).await.unwrap();
@@ -262,13 +256,7 @@ fn a_member_that_others_run_is_not_started_a_second_time() {
 #[test]
 fn data_that_came_by_other_means_is_not_started_after_a_join_that_was_refused() {
     let world = world(3, Faults::none());
-    world.verdicts().findings.lock().unwrap().push(Finding {
-        severity: Severity::Error,
-        code: "closed".to_owned(),
-        message: "the window is closed".to_owned(),
-        remedy: None,
-        member: None,
-    });
+    world.verdicts().findings.lock().unwrap().push(closed());
     virtually(async {
         let end = world.run(Operation::Join).await;
         assert_ne!(end.outcome, Outcome::Joined, "{end:?}");

@@ -6,25 +6,15 @@ use std::time::Duration;
 use runner::cluster::Reason;
 use runner::cluster::simulated::{Fault, Faults, Incident, Moment, Op, SimulatedLock, When};
 use runner::event::EventKind;
-use runner::pipeline::{Finding, JoinLock, Operation, Outcome, Severity};
+use runner::pipeline::{JoinLock, Operation, Outcome};
 
-use runner_chaos::simulated::world::{World, virtually};
+use runner_chaos::simulated::world::{World, closed, virtually};
 
 /// Somebody else holds the join lock.
 async fn held_by_another(world: &World) -> Arc<SimulatedLock> {
     let lock = world.simulation.lock("another-run", "another-node");
     assert_eq!(lock.try_acquire(&world.simulation.endpoints()[0]).await.unwrap(), None);
     lock
-}
-
-fn closed() -> Finding {
-    Finding {
-        severity: Severity::Error,
-        code: "closed".to_owned(),
-        message: "the window is closed".to_owned(),
-        remedy: None,
-        member: None,
-    }
 }
 
 #[test]
