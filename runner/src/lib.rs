@@ -3,16 +3,12 @@
 
 pub mod authoring;
 pub mod cli;
-pub mod clock;
 pub mod cluster;
 pub mod config;
-pub mod event;
 pub mod grants;
 pub mod kubeadm;
 pub mod kubernetes;
 pub mod launch;
-mod owned;
-pub mod pipeline;
 pub mod pki;
 pub mod plugins;
 pub mod recording;
@@ -20,9 +16,10 @@ pub mod report;
 pub mod scenario;
 pub mod supply;
 pub mod surroundings;
-pub mod text;
 pub mod tls;
 
 pub use distribution::Distribution;
+pub(crate) use runner_core::owned;
+pub use runner_core::{Problem, clock, event, pipeline, text};
 
 mod distribution;

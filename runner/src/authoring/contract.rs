@@ -4,8 +4,9 @@ use std::path::Path;
 
 use wit_parser::{Resolve, SourceMap, WorldId};
 
+use super::Project;
 use super::files;
-use super::{Project, Trouble};
+use crate::Problem;
 
 /// The contract's version.
 pub const VERSION: &str = "0.1.1";
@@ -36,7 +37,7 @@ pub fn world(project: &Project) -> String {
 /// # Errors
 ///
 /// What cannot be written.
-pub fn write(project: &Project, folder: &Path) -> Result<(), Trouble> {
+pub fn write(project: &Project, folder: &Path) -> Result<(), Problem> {
     files::write(&folder.join("world.wit"), &world(project))?;
     files::renew(&folder.join("deps/runner-plugin"), files::CONTRACT)
 }
@@ -46,7 +47,7 @@ pub fn write(project: &Project, folder: &Path) -> Result<(), Trouble> {
 /// # Errors
 ///
 /// None for a project that could be loaded; they would be bugs, and say so.
-pub fn resolve(project: &Project) -> Result<(Resolve, WorldId), Trouble> {
+pub fn resolve(project: &Project) -> Result<(Resolve, WorldId), Problem> {
     resolve_text(&world(project))
 }
 
@@ -55,9 +56,9 @@ pub fn resolve(project: &Project) -> Result<(Resolve, WorldId), Trouble> {
 /// # Errors
 ///
 /// The text is no such WIT.
-pub(crate) fn resolve_text(text: &str) -> Result<(Resolve, WorldId), Trouble> {
+pub(crate) fn resolve_text(text: &str) -> Result<(Resolve, WorldId), Problem> {
     let mut resolve = Resolve::default();
-    let bug = |e: &dyn std::fmt::Display| Trouble::new(format!("the contract cannot be read (a bug in runner): {e}"));
+    let bug = |e: &dyn std::fmt::Display| Problem::new(format!("the contract cannot be read (a bug in runner): {e}"));
     let parse = |files: &mut dyn Iterator<Item = (&str, &str)>| {
         let mut sources = SourceMap::default();
         files.for_each(|(path, text)| sources.push_str(path, text));

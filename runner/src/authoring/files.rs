@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::Trouble;
+use crate::Problem;
 
 include!(concat!(env!("OUT_DIR"), "/carried.rs"));
 
@@ -16,7 +16,7 @@ pub(crate) type Carried = (&'static str, &'static str);
 /// # Errors
 ///
 /// What cannot be written.
-pub(crate) fn renew(folder: &Path, files: &[Carried]) -> Result<(), Trouble> {
+pub(crate) fn renew(folder: &Path, files: &[Carried]) -> Result<(), Problem> {
     files.iter().try_for_each(|(path, text)| write(&folder.join(path), text))
 }
 
@@ -25,10 +25,15 @@ pub(crate) fn renew(folder: &Path, files: &[Carried]) -> Result<(), Trouble> {
 /// # Errors
 ///
 /// What cannot be written.
-pub(crate) fn write(path: &Path, text: &str) -> Result<(), Trouble> {
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), Problem> {
     if fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
         return Ok(());
     }
     let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(path, text));
-    written.map_err(|e| Trouble::file("write", path, &e))
+    written.map_err(|e| problem("write", path, &e))
+}
+
+/// A problem with a file or folder: `cannot write src/lib.rs: permission denied`.
+pub(crate) fn problem(deed: &str, path: &Path, error: &dyn std::fmt::Display) -> Problem {
+    Problem::new(format!("cannot {deed} {}: {error}", path.display()))
 }

@@ -7,7 +7,6 @@
 pub use build::{Built, Job, build};
 pub use new::create;
 pub use project::{Language, PROJECT_FILE, Project};
-pub use trouble::Trouble;
 
 pub mod contract;
 pub mod tools;
@@ -17,4 +16,3 @@ mod files;
 mod go;
 mod new;
 mod project;
-mod trouble;

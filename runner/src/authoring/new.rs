@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use super::build::rust;
 use super::files;
 use super::project::{PROJECT_FILE, valid_name};
-use super::{Language, Project, Trouble, go};
+use super::{Language, Project, go};
+use crate::Problem;
 use crate::plugins::Role;
 
 /// Writes a project into its folder, which is made where it is not there. Returns the files, below the folder.
@@ -14,10 +15,10 @@ use crate::plugins::Role;
 /// # Errors
 ///
 /// The name cannot be a plugin's, there is no role, or the folder is there and not empty: then nothing is written.
-pub fn create(project: &Project) -> Result<Vec<PathBuf>, Trouble> {
-    valid_name(&project.name).map_err(Trouble::new)?;
+pub fn create(project: &Project) -> Result<Vec<PathBuf>, Problem> {
+    valid_name(&project.name).map_err(Problem::new)?;
     if project.roles.is_empty() {
-        return Err(Trouble::new("a plugin has at least one role").hint("--role promotion"));
+        return Err(Problem::new("a plugin has at least one role").hint("--role promotion"));
     }
     is_free(project)?;
     let written = files_of(project)?;
@@ -35,21 +36,21 @@ pub fn create(project: &Project) -> Result<Vec<PathBuf>, Trouble> {
     Ok(written.into_iter().map(|(path, _)| path.into()).collect())
 }
 
-fn is_free(project: &Project) -> Result<(), Trouble> {
+fn is_free(project: &Project) -> Result<(), Problem> {
     let dir = &project.dir;
     match fs::read_dir(dir).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(()),
-        Ok(false) => Err(Trouble::new(format!("{} is there already, and not empty", dir.display()))
+        Ok(false) => Err(Problem::new(format!("{} is there already, and not empty", dir.display()))
             .hint("give another name, or another folder with --dir")),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(Trouble::file("look into", dir, &e)),
+        Err(e) => Err(files::problem("look into", dir, &e)),
     }
 }
 
 /// The files of a new project, as path and text.
-fn files_of(project: &Project) -> Result<Vec<(String, String)>, Trouble> {
+fn files_of(project: &Project) -> Result<Vec<(String, String)>, Problem> {
     if files::TEMPLATES.iter().all(|(path, _)| !path.starts_with(&format!("{}/", project.language))) {
-        return Err(Trouble::new(format!("there is no template for {} yet", project.language.title())));
+        return Err(Problem::new(format!("there is no template for {} yet", project.language.title())));
     }
     let mut found = vec![(PROJECT_FILE.to_owned(), project.text())];
     let language = format!("{}/", project.language);

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use toml_edit::{Document, Item};
 
-use super::Trouble;
+use super::files;
+use crate::Problem;
 use crate::grants::Capability;
 use crate::plugins::Role;
 
@@ -97,13 +98,13 @@ impl Project {
     /// # Errors
     ///
     /// There is no project file, or it cannot be used: with its line and column.
-    pub fn load(dir: impl AsRef<Path>) -> Result<Self, Trouble> {
+    pub fn load(dir: impl AsRef<Path>) -> Result<Self, Problem> {
         let dir = dir.as_ref();
         let file = dir.join(PROJECT_FILE);
         let text = std::fs::read_to_string(&file).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => Trouble::new(format!("there is no {PROJECT_FILE} in {}", dir.display()))
+            std::io::ErrorKind::NotFound => Problem::new(format!("there is no {PROJECT_FILE} in {}", dir.display()))
                 .hint("`runner plugin new NAME --lang LANGUAGE` starts a project; name its folder, or go into it"),
-            _ => Trouble::file("read", &file, &e),
+            _ => files::problem("read", &file, &e),
         })?;
         Self::parse(dir, &text)
     }
@@ -113,7 +114,7 @@ impl Project {
     /// # Errors
     ///
     /// It cannot be used: with its line and column.
-    pub fn parse(dir: &Path, text: &str) -> Result<Self, Trouble> {
+    pub fn parse(dir: &Path, text: &str) -> Result<Self, Problem> {
         let reader = Reader { file: dir.join(PROJECT_FILE), text };
         let document = Document::parse(text).map_err(|e| reader.at(e.span(), e.message()))?;
         if let Some((key, _)) = document.iter().find(|(key, _)| !KEYS.contains(key)) {
@@ -210,24 +211,24 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Trouble with a place of the file.
-    fn at(&self, place: Option<Range<usize>>, what: &str) -> Trouble {
+    fn at(&self, place: Option<Range<usize>>, what: &str) -> Problem {
         let start = place.map_or(0, |range| range.start);
         let before = self.text.get(..start).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Trouble::new(format!("{}:{line}:{column}: {what}", self.file.display()))
+        Problem::new(format!("{}:{line}:{column}: {what}", self.file.display()))
     }
 
-    fn text_of<'d>(&self, document: &'d Document<&str>, key: &str) -> Result<&'d str, Trouble> {
+    fn text_of<'d>(&self, document: &'d Document<&str>, key: &str) -> Result<&'d str, Problem> {
         let Some(item) = document.get(key) else {
-            return Err(Trouble::new(format!("{}: `{key}` is missing", self.file.display())));
+            return Err(Problem::new(format!("{}: `{key}` is missing", self.file.display())));
         };
         item.as_str().ok_or_else(|| self.at(item.span(), &format!("`{key}` must be a text in quotes")))
     }
 
-    fn list_of<T: Named>(&self, document: &Document<&str>, key: &str, what: &str, all: &[T]) -> Result<Vec<T>, Trouble> {
+    fn list_of<T: Named>(&self, document: &Document<&str>, key: &str, what: &str, all: &[T]) -> Result<Vec<T>, Problem> {
         let Some(item) = document.get(key) else {
-            return Err(Trouble::new(format!("{}: `{key}` is missing", self.file.display())));
+            return Err(Problem::new(format!("{}: `{key}` is missing", self.file.display())));
         };
         let wrong =
             |place| self.at(place, &format!("`{key}` must be a list of texts, as in {key} = [\"{}\"]", all[0].named()));
@@ -244,7 +245,7 @@ impl Reader<'_> {
         Ok(chosen)
     }
 
-    fn choose<T: Named>(&self, what: &str, (name, place): (&str, Option<Range<usize>>), all: &[T]) -> Result<T, Trouble> {
+    fn choose<T: Named>(&self, what: &str, (name, place): (&str, Option<Range<usize>>), all: &[T]) -> Result<T, Problem> {
         if let Some(found) = all.iter().find(|one| one.named() == name) {
             return Ok(*found);
         }
@@ -254,7 +255,7 @@ impl Reader<'_> {
 }
 
 /// Adds the nearest of the valid names, or all of them where none is near.
-fn unknown(mut trouble: Trouble, name: &str, valid: &[&str]) -> Trouble {
+fn unknown(mut trouble: Problem, name: &str, valid: &[&str]) -> Problem {
     let nearest = valid.iter().map(|v| (strsim::damerau_levenshtein(name, v), v)).min();
     match nearest.filter(|(distance, v)| *distance <= v.len().max(4) / 2) {
         Some((_, nearest)) => trouble.message.push_str(&format!(", did you mean {nearest:?}?")),

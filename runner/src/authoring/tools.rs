@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::Trouble;
+use crate::Problem;
 
 /// How many of a failed tool's last lines are shown.
 const SHOWN_LINES: usize = 40;
@@ -26,9 +26,9 @@ pub fn is_executable(file: &Path) -> bool {
 /// # Errors
 ///
 /// It is not there: says what it is for, and how to get it.
-pub fn need(name: &str, purpose: &str, get: &[&str]) -> Result<PathBuf, Trouble> {
+pub fn need(name: &str, purpose: &str, get: &[&str]) -> Result<PathBuf, Problem> {
     let missing = || {
-        let trouble = Trouble::new(format!("there is no `{name}` on the PATH; {purpose}"));
+        let trouble = Problem::new(format!("there is no `{name}` on the PATH; {purpose}"));
         get.iter().fold(trouble, |trouble, hint| trouble.hint(*hint))
     };
     on_path(name).ok_or_else(missing)
@@ -39,9 +39,9 @@ pub fn need(name: &str, purpose: &str, get: &[&str]) -> Result<PathBuf, Trouble>
 /// # Errors
 ///
 /// It cannot be started, or fails: with the end of what it said.
-pub fn run(command: &mut Command) -> Result<String, Trouble> {
+pub fn run(command: &mut Command) -> Result<String, Problem> {
     let name = name(command);
-    let output = command.stdin(Stdio::null()).output().map_err(|e| Trouble::new(format!("cannot start {name}: {e}")))?;
+    let output = command.stdin(Stdio::null()).output().map_err(|e| Problem::new(format!("cannot start {name}: {e}")))?;
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() {
         return Ok(stdout);
@@ -50,7 +50,7 @@ pub fn run(command: &mut Command) -> Result<String, Trouble> {
     let lines: Vec<&str> = words.lines().filter(|line| !line.trim().is_empty()).collect();
     let end =
         lines[lines.len().saturating_sub(SHOWN_LINES)..].iter().map(|line| format!("\n    {line}")).collect::<String>();
-    Err(Trouble::new(format!("{name} failed ({}):{end}", output.status)))
+    Err(Problem::new(format!("{name} failed ({}):{end}", output.status)))
 }
 
 /// A tool's file name.

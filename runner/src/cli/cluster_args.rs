@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     fn refused(url: &str, insecure: bool) -> String {
-        check_url(url, "--peer-url", insecure).unwrap_err().message
+        check_url(url, "--peer-url", insecure).unwrap_err().problem.message
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::member_args::MemberArgs;
 use super::setup::Setup;
 use super::state_dir::{MemberState, StateArgs};
 use super::{Ended, Frame, Output, bad_input, join, signals, start};
+use crate::Problem;
 use crate::cluster::remedy::{Only, Remedy};
 use crate::cluster::{Cluster, ClusterError, MemberId, MemberList};
 use crate::config::kubeadm::NodeKind;
@@ -70,7 +71,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let cluster = args.trust.trust(&defaults).cluster()?;
     let launcher = chosen.build(|_| {});
     let launcher = launcher.as_ref();
-    let before = launcher.data_dir().await?;
+    let before = launcher.data_dir().await.map_err(Failure::launch)?;
     if let DataDir::Foreign { what } = &before {
         let path = launcher.data_dir_path();
         let aside = Remedy::move_aside(&path.display().to_string(), Only::NotInUse);
@@ -78,7 +79,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
             bad_input(format!("{} holds {what}", path.display())).hint(format!("give another --data-dir; or, {aside}"))
         );
     }
-    launcher.preflight().await.map_err(|e| Failure { outcome: Outcome::BadInput, ..Failure::from(e) })?;
+    launcher.preflight().await.map_err(|e| e.ends(Outcome::BadInput))?;
     let has_data = matches!(before, DataDir::Member { .. });
     let spec = MemberSpec {
         identity: None,
@@ -94,7 +95,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let rules = LimitArgs::default().rules(&defaults, None, false, &mut Vec::new());
     let plan = join::plan(planned.clone(), planned.client_urls.clone(), rules);
     let started = match has_data {
-        false => launcher.start(&spec).await?,
+        false => launcher.start(&spec).await.map_err(Failure::launch)?,
         // As `runner start` does it: this member may be one of several by now, and its place given to another.
         true => {
             let known = state.peek()?.map(|seen| seen.state).unwrap_or_default();
@@ -117,7 +118,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let known = match list {
         Ok(list) => match launcher.data_dir().await {
             Ok(dir) => remember(plan, Setup::of(args.trust.trust(&defaults), chosen.clone()), &state, list, dir),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(Failure::launch(error)),
         },
         Err(error) => Err(Failure::cluster("cannot read the member list", &error)),
     };
@@ -182,7 +183,7 @@ pub(super) async fn serving(
         if tokio::time::Instant::now() >= deadline {
             let limit = humantime::format_duration(limit);
             let text = format!("the member does not serve after {limit}: {error}");
-            return Err(Failure { hints: launcher.where_to_look().await, ..Failure::new(Outcome::TimedOut, text) });
+            return Err(Problem { message: text, hints: launcher.where_to_look().await }.ends(Outcome::TimedOut));
         }
         tokio::select! {
             () = interrupt.undo.cancelled() => return Err(Failure::interrupted()),

@@ -71,7 +71,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> CommandEnded {
     if let (Outcome::Joined, true, ChosenLauncher::Process(config)) = (outcome, args.supervise, setup.launcher) {
         signals::hand_over();
         frame.printer.say("staying in the foreground until the member ends");
-        let ended = ProcessLauncher::new(config).supervise().await?;
+        let ended = ProcessLauncher::new(config).supervise().await.map_err(Failure::launch)?;
         frame.printer.say(match ended {
             Ended::Code(0) | Ended::Unknown => "the member has ended",
             Ended::Code(_) | Ended::Signal(_) => "the member has ended with an error or by a signal",

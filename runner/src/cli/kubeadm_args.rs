@@ -302,7 +302,8 @@ etcd:
 
     #[test]
     fn a_document_for_another_command_is_refused() {
-        let said = |text: &str, kind| fits(&documents(text).node.unwrap(), kind, Path::new("k.yaml")).unwrap_err().message;
+        let said =
+            |text: &str, kind| fits(&documents(text).node.unwrap(), kind, Path::new("k.yaml")).unwrap_err().problem.message;
         insta::assert_snapshot!(said(FILE, NodeKind::Init), @"k.yaml:1:1: a JoinConfiguration joins a cluster, and this node begins one");
         let init = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n";
         insta::assert_snapshot!(said(init, NodeKind::Join), @"k.yaml:1:1: an InitConfiguration begins a cluster, and this node joins one");

@@ -98,7 +98,7 @@ pub(super) async fn discovered(settings: Option<&Settings>, insecure: bool) -> R
     for url in pods.endpoints {
         match check_url(&url, "an etcd pod's annotation", insecure) {
             Ok(()) => found.endpoints.push(url),
-            Err(failure) => passed_over.push(failure.message),
+            Err(failure) => passed_over.push(failure.problem.message),
         }
     }
     if found.endpoints.is_empty() {

@@ -161,12 +161,12 @@ mod tests {
     fn options_of_another_launcher_are_refused() {
         let args = LauncherArgs { image: Some("etcd:3.6.5-0".into()), ..LauncherArgs::default() };
         assert_eq!(
-            args.refuse_strangers(LauncherKind::Process).unwrap_err().message,
+            args.refuse_strangers(LauncherKind::Process).unwrap_err().problem.message,
             "--image is for --launcher static-pod"
         );
         assert!(args.refuse_strangers(LauncherKind::StaticPod).is_ok());
         let args = LauncherArgs { etcd_version: Some("3.6.5".into()), ..LauncherArgs::default() };
-        let said = args.refuse_strangers(LauncherKind::Process).unwrap_err().message;
+        let said = args.refuse_strangers(LauncherKind::Process).unwrap_err().problem.message;
         assert_eq!(said, "--etcd-version is for --launcher static-pod and --launcher external");
     }
 }

@@ -8,7 +8,7 @@ use super::{
     Ended, Frame, Output, plugin_add, plugin_bundle, plugin_list, plugin_pull, plugin_push, plugin_remove, plugin_replay,
     plugin_test, plugin_unbundle, plugin_update, plugin_verify, policy_args,
 };
-use crate::pipeline::Outcome;
+use crate::pipeline::{Failure, Outcome};
 use crate::plugins;
 
 mod author;
@@ -71,7 +71,7 @@ pub(super) async fn run(command: Command, frame: &Frame) -> Ended {
 }
 
 fn inspect(file: &Path, policy: Option<&Path>, frame: &Frame) -> Ended {
-    let mut description = plugins::inspect(file)?;
+    let mut description = plugins::inspect(file).map_err(Failure::bad_input)?;
     if let Some(policy) = policy {
         description = description.with_grants(&policy_args::granted(policy, file)?);
     }

@@ -100,7 +100,7 @@ impl PluginArgs {
         for source in locked {
             plugins.push(ChosenPlugin::resolved(supply::resolve(&source.to_string_lossy(), store.as_ref())?));
         }
-        for path in plugins::find(&paths)? {
+        for path in plugins::find(&paths).map_err(Failure::bad_input)? {
             plugins.push(ChosenPlugin::resolved(supply::resolve_file(&absolute(path), store.as_ref())?));
         }
         mandatory.drop_repeated(&mut plugins);

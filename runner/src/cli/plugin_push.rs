@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::plugin_store_args::{RegistryArgs, show, talk};
 use super::{Ended, Frame, bad_input};
+use crate::pipeline::Failure;
 use crate::pipeline::Outcome;
 use crate::plugins::{self, Face};
 use crate::supply::{self, Digest, Reference, SigningKey};
@@ -28,13 +29,13 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let key = args.sign_key.as_deref().map(SigningKey::read).transpose()?;
     let component = supply::read_file(&args.file, plugins::MAX_SIZE, "the component")?;
     // What nobody could use is not pushed.
-    let description = plugins::inspect(&args.file)?;
+    let description = plugins::inspect(&args.file).map_err(Failure::bad_input)?;
     if let Some(refused) = description.refusals.first() {
         let mut failure = bad_input(format!("{} {}", args.file.display(), refused.reason));
         failure.hints.clone_from(&refused.hints);
         return Err(failure);
     }
-    let face = Face::of(&args.file.display().to_string(), &component)?;
+    let face = Face::of(&args.file.display().to_string(), &component).map_err(Failure::bad_input)?;
     let (digest, size) = (Digest::of(&component), component.len());
     let access = args.registry.access();
     let pushed =

@@ -157,7 +157,10 @@ async fn ask_again(
         let (component, name) = (component.clone(), plugin.name.clone());
         tokio::task::spawn_blocking(move || Specimen::load(&component, Some(&name), cache.as_deref()))
     };
-    let specimen = loading.await.map_err(|e| bad_input(format!("{} could not be loaded: {e}", plugin.name)))??;
+    let specimen = loading
+        .await
+        .map_err(|e| bad_input(format!("{} could not be loaded: {e}", plugin.name)))?
+        .map_err(Failure::bad_input)?;
     let mut outcomes = Outcomes {
         plugin: plugin.name.clone(),
         component,

@@ -113,13 +113,14 @@ impl Args {
         let loading = tokio::task::spawn_blocking(move || {
             let component = match plugin.is_dir() {
                 true => {
-                    let project = Project::load(&plugin)?;
-                    authoring::build(&project, &project.component(), offline, cache.as_deref(), &|line| printer.say(line))?;
+                    let project = Project::load(&plugin).map_err(Failure::bad_input)?;
+                    authoring::build(&project, &project.component(), offline, cache.as_deref(), &|line| printer.say(line))
+                        .map_err(Failure::bad_input)?;
                     project.component()
                 }
                 false => plugin,
             };
-            Ok(Specimen::load(&component, None, cache.as_deref())?)
+            Specimen::load(&component, None, cache.as_deref()).map_err(Failure::bad_input)
         });
         loading.await.map_err(|e| bad_input(format!("the plugin could not be loaded: {e}")))?
     }

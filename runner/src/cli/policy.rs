@@ -86,7 +86,7 @@ async fn check(path: PathBuf, store: Option<Store>, defaults: &Defaults) -> Resu
     let told = Arc::new(Buffer::default());
     let configs = chosen.iter().map(|plugin| plugin.config(&defaults.distribution)).collect::<Result<_, _>>()?;
     let loaded = Plugins::load(configs, defaults.plugin_cache(), Arc::new(Nothing), told.clone());
-    loaded.ready().await?;
+    loaded.ready().await.map_err(Failure::bad_input)?;
     let events = told.events();
     let plugins = chosen.iter().map(|plugin| CheckedPlugin::of(plugin, &events)).collect();
     let other = |PassedOver { kind, line }: &PassedOver| format!("{kind} (line {line})");

@@ -63,7 +63,7 @@ pub(super) fn components(
     store: Option<&Store>,
     at: &dyn Fn(&str, String) -> Mistake,
 ) -> Result<Vec<Resolved>, Mistake> {
-    let refused = |error: crate::pipeline::PolicyError| {
+    let refused = |error: crate::Problem| {
         let mut mistake = at("source", error.message);
         mistake.hints = error.hints;
         mistake

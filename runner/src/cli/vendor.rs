@@ -109,7 +109,7 @@ mod tests {
         let profile = profile(&format!("[[banned]]\nflag = \"{flag}\"\nreason = \"acme says so\"\n"));
         let mut command = Cli::command();
         let matches = command.try_get_matches_from_mut(["runner"].iter().chain(args)).unwrap();
-        refuse_banned(&profile, &command, &matches).map_or_else(|f| f.message, |()| "accepted".to_owned())
+        refuse_banned(&profile, &command, &matches).map_or_else(|f| f.problem.message, |()| "accepted".to_owned())
     }
 
     #[test]
@@ -137,7 +137,9 @@ mod tests {
         let bare = Distribution::new("acme-join", "1.2");
         let own = bare.clone().profile("apiVersion = \"runner.dev/v1alpha1\"\nname = \"own\"\n");
         let name = |d: &Distribution, given: Option<&Path>, machine: &Path| {
-            in_force(d, given.map(Path::to_owned), machine).map(|p| p.map(|p| p.profile.name.0)).map_err(|f| f.message)
+            in_force(d, given.map(Path::to_owned), machine)
+                .map(|p| p.map(|p| p.profile.name.0))
+                .map_err(|f| f.problem.message)
         };
         assert_eq!(name(&bare, Some(&named), &machine), Ok(Some("named".to_owned())));
         assert_eq!(name(&bare, None, &machine), Ok(Some("machine".to_owned())));

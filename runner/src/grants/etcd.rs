@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::cluster::MemberId;
-use crate::surroundings::{Ask, Refused};
+use crate::grants::{Ask, Refused};
 
 /// The most keys of one list, as the contract says.
 const MAX_KEYS: u32 = 1000;

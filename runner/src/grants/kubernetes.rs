@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::surroundings::{Ask, Refused};
+use crate::grants::{Ask, Refused};
 
 /// Allows reads of one kind.
 ///

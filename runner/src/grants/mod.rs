@@ -1,5 +1,7 @@
 //! What an operator grants one plugin beyond the facts: data, and the one place that says yes or no.
 //!
+//! Every capability of the contract comes down to one [`Ask`] and one [`Reply`], which are data, too.
+//!
 //! Nothing here opens a connection or reads a file. What is not granted is refused twice: at load, by the name of the interface
 //! that the component imports, and at every call, by what it asks for.
 
@@ -8,21 +10,24 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::surroundings::{Ask, Refused};
-
+pub use ask::{Ask, Header, HttpRequest};
 pub use etcd::EtcdGrant;
 pub use http::HttpGrant;
 pub use kubernetes::KubernetesGrant;
 pub(crate) use kubernetes::{permit_scope, sensible_place};
 pub use probes::ProbesGrant;
+pub use reply::{Certificate, ClockOffset, Entry, HttpResponse, Latency, MemberStatus, Refused, Reply, Space};
 pub use secrets::SecretSource;
 pub(crate) use target::Target;
 
+mod ask;
+mod bytes;
 mod etcd;
 pub(crate) mod http;
 mod kubernetes;
 mod paths;
 mod probes;
+mod reply;
 mod say;
 mod secrets;
 mod target;

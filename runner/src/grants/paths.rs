@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize as _, Deserializer};
 
-use crate::surroundings::Refused;
+use crate::grants::Refused;
 
 /// The granted path that covers this one, the closest of several.
 ///

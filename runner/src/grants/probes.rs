@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::paths::{covering, granted};
 use super::target::Target;
-use crate::surroundings::{Ask, Refused};
+use crate::grants::{Ask, Refused};
 
 /// Allows measurements.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use http::Uri;
 
-use crate::surroundings::Refused;
+use crate::grants::Refused;
 
 /// A host, a port, and whether it is spoken to in TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]

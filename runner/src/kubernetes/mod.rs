@@ -32,4 +32,6 @@ mod names;
 mod nodes;
 mod notices;
 mod side;
+#[cfg(test)]
+mod simulated;
 mod time;

@@ -9,8 +9,9 @@ use rustix::fs::{Access, access};
 
 use super::wal::{self, WalError};
 use super::{blocking, refuse};
+use crate::Problem;
 use crate::cluster::MemberId;
-use crate::pipeline::{DataDir, Discard, Guarded, Identity, LaunchError};
+use crate::pipeline::{DataDir, Discard, Guarded, Identity};
 
 /// Never a data directory, even where empty: a mistake here costs too much. The home directory is added to these.
 const NEVER: &[&str] = &[
@@ -34,7 +35,7 @@ pub(super) fn normal(path: &Path) -> PathBuf {
 }
 
 /// [`inspect`], beside the runtime.
-pub(super) async fn inspected(path: &Path) -> Result<DataDir, LaunchError> {
+pub(super) async fn inspected(path: &Path) -> Result<DataDir, Problem> {
     let path = path.to_owned();
     blocking(move || inspect(&path)).await
 }
@@ -46,7 +47,7 @@ pub(super) async fn sized(path: &Path) -> u64 {
 }
 
 /// What the directory holds. Follows no link.
-pub(super) fn inspect(path: &Path) -> Result<DataDir, LaunchError> {
+pub(super) fn inspect(path: &Path) -> Result<DataDir, Problem> {
     match look(path)? {
         None => return Ok(DataDir::Absent),
         Some(found) if !found.is_dir() => {
@@ -81,13 +82,13 @@ pub(super) enum Claim {
 }
 
 /// [`claim`], beside the runtime.
-pub(super) async fn claimed(path: &Path, whose: &Identity) -> Result<Claim, LaunchError> {
+pub(super) async fn claimed(path: &Path, whose: &Identity) -> Result<Claim, Problem> {
     let (path, whose) = (path.to_owned(), *whose);
     blocking(move || claim(&path, &whose)).await
 }
 
 /// Looks whose the data is. A log that is elsewhere (`--wal-dir`) tells nothing, so such data is never taken for this member's.
-fn claim(path: &Path, whose: &Identity) -> Result<Claim, LaunchError> {
+fn claim(path: &Path, whose: &Identity) -> Result<Claim, Problem> {
     let name = path.display();
     Ok(match inspect(path)? {
         DataDir::Absent | DataDir::Empty => Claim::Nobodys,
@@ -103,7 +104,7 @@ fn claim(path: &Path, whose: &Identity) -> Result<Claim, LaunchError> {
 
 /// Whether there is no more in it than etcd writes before its log: a database without the tables of a member, and no snapshot
 /// (`bootstrapBackend` comes before the log in server/etcdserver/bootstrap.go). A member whose log is elsewhere has its tables.
-fn unborn(path: &Path) -> Result<bool, LaunchError> {
+fn unborn(path: &Path) -> Result<bool, Problem> {
     if !look(path)?.is_some_and(|found| found.is_dir()) {
         return Ok(false);
     }
@@ -140,7 +141,7 @@ const TABLE: &[u8] = b"members_removed";
 const LARGEST_UNBORN: u64 = 20 << 20;
 
 /// Refuses a path that must not be anybody's data directory, or is not ours to use. Says nothing about what is in it.
-pub(super) fn guard(path: &Path) -> Result<(), LaunchError> {
+pub(super) fn guard(path: &Path) -> Result<(), Problem> {
     let name = path.display();
     let home = std::env::var_os("HOME").map(|home| normal(Path::new(&home)));
     if path.file_name().is_none() || NEVER.iter().any(|never| path == Path::new(never)) || home.is_some_and(|h| h == path) {
@@ -165,7 +166,7 @@ pub(super) fn guard(path: &Path) -> Result<(), LaunchError> {
 }
 
 /// Refuses a file or directory that could not be made or written at this path. Changes nothing.
-pub(super) fn writable(path: &Path) -> Result<(), LaunchError> {
+pub(super) fn writable(path: &Path) -> Result<(), Problem> {
     let there = path.ancestors().find(|p| p.symlink_metadata().is_ok()).unwrap_or(Path::new("/"));
     let want = if there.is_dir() { Access::WRITE_OK | Access::EXEC_OK } else { Access::WRITE_OK };
     if !there.is_dir() && there != path {
@@ -175,7 +176,7 @@ pub(super) fn writable(path: &Path) -> Result<(), LaunchError> {
 }
 
 /// Makes the directory with mode 0700, and those on its way; tells whether it was missing.
-pub(super) fn ensure(path: &Path) -> Result<bool, LaunchError> {
+pub(super) fn ensure(path: &Path) -> Result<bool, Problem> {
     let cannot = |e: std::io::Error| refuse(format!("cannot make {}: {e}", path.display()), &[]);
     if look(path)?.is_some() {
         return Ok(false);
@@ -191,7 +192,7 @@ pub(super) fn ensure(path: &Path) -> Result<bool, LaunchError> {
 }
 
 /// Removes or moves this member's data, and nobody else's; see [`discard`] and [`set_aside`].
-pub(super) fn discard_its(path: &Path, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, LaunchError> {
+pub(super) fn discard_its(path: &Path, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, Problem> {
     if let Claim::Others(what) = claim(path, whose)? {
         return Ok(Guarded::NotOurs(what));
     }
@@ -200,7 +201,7 @@ pub(super) fn discard_its(path: &Path, whose: &Identity, how: Discard) -> Result
 
 /// Removes what etcd writes into its data directory, and with `folder` the directory. What else is in there stays, and then the
 /// directory does too, with an error. Directories above it stay. Nothing to remove is success; follows no link.
-pub(super) fn discard(path: &Path, folder: bool) -> Result<(), LaunchError> {
+pub(super) fn discard(path: &Path, folder: bool) -> Result<(), Problem> {
     guard(path)?;
     if look(path)?.is_none() {
         return Ok(());
@@ -232,7 +233,7 @@ pub(super) fn discard(path: &Path, folder: bool) -> Result<(), LaunchError> {
 ///
 /// Only the newest is kept: a join that is tried again and again must not fill the disk. Where the directory is a file system of its own
 /// there is no room beside it, and a copy of a database may not fit anywhere: then the data is removed, and nothing is told.
-fn set_aside(path: &Path, folder: bool) -> Result<Option<PathBuf>, LaunchError> {
+fn set_aside(path: &Path, folder: bool) -> Result<Option<PathBuf>, Problem> {
     guard(path)?;
     let member = path.join("member");
     let aside = match look(&member)? {
@@ -296,7 +297,7 @@ fn files(path: &Path) -> u64 {
     sizes.sum()
 }
 
-fn look(path: &Path) -> Result<Option<Metadata>, LaunchError> {
+fn look(path: &Path) -> Result<Option<Metadata>, Problem> {
     match path.symlink_metadata() {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -304,7 +305,7 @@ fn look(path: &Path) -> Result<Option<Metadata>, LaunchError> {
     }
 }
 
-fn names(path: &Path) -> Result<Vec<String>, LaunchError> {
+fn names(path: &Path) -> Result<Vec<String>, Problem> {
     let cannot = |e: std::io::Error| refuse(format!("cannot read {}: {e}", path.display()), &[]);
     let mut names = Vec::new();
     for entry in fs::read_dir(path).map_err(cannot)? {

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use super::data_dir::Claim;
 use super::flags::{self, Flag, Wiring};
 use super::{EtcdVersion, ExternalConfig, data_dir};
-use crate::pipeline::{DataDir, Discard, Guarded, Identity, LaunchError, Launcher, MemberSpec, Running, Started};
+use crate::Problem;
+use crate::pipeline::{DataDir, Discard, Guarded, Identity, Launcher, MemberSpec, Running, Started};
 
 /// Tells a person something that they must do; several lines.
 pub type Announce = Box<dyn Fn(String) + Send + Sync>;
@@ -32,7 +33,7 @@ impl ExternalLauncher {
         &self.config
     }
 
-    fn flags(&self, spec: &MemberSpec) -> Result<Vec<Flag>, LaunchError> {
+    fn flags(&self, spec: &MemberSpec) -> Result<Vec<Flag>, Problem> {
         let config = &self.config;
         let version = config.version.as_deref().map(str::parse::<EtcdVersion>).transpose()?;
         let wiring = Wiring {
@@ -53,7 +54,7 @@ impl ExternalLauncher {
 
 impl ExternalLauncher {
     /// Whose the data is, where it can be seen here and is another member's.
-    async fn others(&self, whose: &Identity) -> Result<Option<String>, LaunchError> {
+    async fn others(&self, whose: &Identity) -> Result<Option<String>, Problem> {
         if !self.config.local {
             return Ok(None);
         }
@@ -78,7 +79,7 @@ impl ExternalLauncher {
 #[async_trait]
 impl Launcher for ExternalLauncher {
     /// Only that the version is one whose flags are known: nothing else can be seen from here.
-    async fn preflight(&self) -> Result<(), LaunchError> {
+    async fn preflight(&self) -> Result<(), Problem> {
         self.config.version.as_deref().map_or(Ok(()), |version| version.parse::<EtcdVersion>().map(drop))
     }
 
@@ -86,7 +87,7 @@ impl Launcher for ExternalLauncher {
         self.config.version.clone()
     }
 
-    async fn data_dir(&self) -> Result<DataDir, LaunchError> {
+    async fn data_dir(&self) -> Result<DataDir, Problem> {
         if !self.config.local {
             return Ok(DataDir::Unknown);
         }
@@ -98,7 +99,7 @@ impl Launcher for ExternalLauncher {
     }
 
     /// Says how to start the member. It may be started already; then there is nothing to do.
-    async fn start(&self, spec: &MemberSpec) -> Result<Started, LaunchError> {
+    async fn start(&self, spec: &MemberSpec) -> Result<Started, Problem> {
         let flags = self.flags(spec)?;
         (self.announce)(instructions(spec, &flags));
         Ok(Started::Now)
@@ -109,7 +110,7 @@ impl Launcher for ExternalLauncher {
     }
 
     /// Says that the member must be stopped. Whether it was cannot be known here.
-    async fn stop(&self, whose: &Identity) -> Result<Guarded, LaunchError> {
+    async fn stop(&self, whose: &Identity) -> Result<Guarded, Problem> {
         if let Some(theirs) = self.others(whose).await? {
             return Ok(Guarded::NotOurs(theirs));
         }
@@ -122,7 +123,7 @@ impl Launcher for ExternalLauncher {
     }
 
     /// Says that the data must be moved away; touches nothing, since it cannot know that nobody uses it.
-    async fn discard_data(&self, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, LaunchError> {
+    async fn discard_data(&self, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, Problem> {
         if let Some(theirs) = self.others(whose).await? {
             return Ok(Guarded::NotOurs(theirs));
         }

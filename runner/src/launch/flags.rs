@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{MemberConfig, MemberTls, refuse};
-use crate::pipeline::{LaunchError, MemberSpec};
+use crate::Problem;
+use crate::pipeline::MemberSpec;
 
 /// One flag: its name without dashes, and its value.
 pub(super) type Flag = (&'static str, String);
@@ -129,7 +130,7 @@ pub(super) fn outputs() -> Vec<Flag> {
 }
 
 /// The command line: our flags, then the operator's. Feature gates of both become one flag, since etcd takes the last.
-pub(super) fn arguments(mut flags: Vec<Flag>, extra: &[String]) -> Result<Vec<String>, LaunchError> {
+pub(super) fn arguments(mut flags: Vec<Flag>, extra: &[String]) -> Result<Vec<String>, Problem> {
     let mut theirs = Vec::new();
     let mut rest = extra.iter();
     while let Some(argument) = rest.next() {
@@ -157,7 +158,7 @@ pub(super) fn arguments(mut flags: Vec<Flag>, extra: &[String]) -> Result<Vec<St
 }
 
 /// Refuses environment that says again what a flag says: etcd ends with `conflicting environment variable is shadowed`.
-pub(super) fn environment(env: &BTreeMap<String, String>) -> Result<(), LaunchError> {
+pub(super) fn environment(env: &BTreeMap<String, String>) -> Result<(), Problem> {
     for name in env.keys() {
         if let Some(flag) = name.strip_prefix("ETCD_") {
             let (flag, said) = (flag.to_lowercase().replace('_', "-"), format!("the variable {name}"));
@@ -199,7 +200,7 @@ fn split(argument: &str) -> Option<(&str, Option<&str>)> {
     }
 }
 
-fn allow(flag: &str, said: &str) -> Result<(), LaunchError> {
+fn allow(flag: &str, said: &str) -> Result<(), Problem> {
     if let Some((_, why)) = FORBIDDEN.iter().find(|(name, _)| *name == flag) {
         return Err(refuse(format!("{said} cannot be used with runner: {why}"), &[]));
     }
@@ -209,7 +210,7 @@ fn allow(flag: &str, said: &str) -> Result<(), LaunchError> {
     Ok(())
 }
 
-fn set_already(said: &str) -> LaunchError {
+fn set_already(said: &str) -> Problem {
     refuse(format!("{said} cannot be given: runner sets it itself"), &["use runner's own option for it"])
 }
 
@@ -234,7 +235,7 @@ mod tests {
         }
     }
 
-    fn line(minor: u32, existing: bool, extra: &[&str]) -> Result<String, LaunchError> {
+    fn line(minor: u32, existing: bool, extra: &[&str]) -> Result<String, Problem> {
         let file = |name: &str| PathBuf::from("/pki").join(name);
         let tls = MemberTls {
             ca: file("ca.crt"),

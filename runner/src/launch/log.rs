@@ -9,7 +9,7 @@ use rustix::fs::OFlags;
 use serde_json::Value;
 
 use super::refuse;
-use crate::pipeline::LaunchError;
+use crate::Problem;
 
 /// Written before each start, so that the last words of an earlier one are not taken for this one's.
 const MARK: &str = "--- runner starts etcd";
@@ -68,7 +68,7 @@ const MEANINGS: &[(&str, &str)] = &[
 ];
 
 /// Opens the log for a new start: mode 0600, at its end, with a mark. Makes its folder; follows no link.
-pub(super) fn open(path: &Path, version: &str, name: &str) -> Result<File, LaunchError> {
+pub(super) fn open(path: &Path, version: &str, name: &str) -> Result<File, Problem> {
     let cannot = |e: std::io::Error| refuse(format!("cannot write the member's log {}: {e}", path.display()), &[]);
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(cannot)?;

@@ -7,6 +7,8 @@
 
 use std::process::Command;
 
+use crate::Problem;
+
 pub use config::{
     ExternalConfig, KUBELET_CONFIG, MANIFESTS_DIR, MemberConfig, MemberTls, ProcessConfig, StaticPodConfig, SystemdConfig,
     UNIT_DIR,
@@ -17,8 +19,6 @@ pub use static_pod::{StaticPodLauncher, listen_client_urls};
 pub use supervise::Ended;
 pub use systemd::SystemdLauncher;
 pub use version::EtcdVersion;
-
-use crate::pipeline::LaunchError;
 
 mod config;
 mod data_dir;
@@ -37,8 +37,8 @@ mod url;
 mod version;
 mod wal;
 
-fn refuse(message: impl Into<String>, hints: &[&str]) -> LaunchError {
-    LaunchError { message: message.into(), hints: hints.iter().map(|hint| (*hint).to_owned()).collect() }
+fn refuse(message: impl Into<String>, hints: &[&str]) -> Problem {
+    Problem { message: message.into(), hints: hints.iter().map(|hint| (*hint).to_owned()).collect() }
 }
 
 /// What etcd takes over of runner's environment: where programs and the home directory are, the local time, and what Go's runtime and

@@ -6,10 +6,11 @@ use std::path::Path;
 use super::flags::Flag;
 use super::url::{self, Listen};
 use super::{MemberConfig, ProcessConfig, data_dir, flags, refuse};
-use crate::pipeline::{LaunchError, MemberSpec};
+use crate::Problem;
+use crate::pipeline::MemberSpec;
 
 /// A process: what [`member`] checks, and its log.
-pub(super) fn process(config: &ProcessConfig) -> Result<(), LaunchError> {
+pub(super) fn process(config: &ProcessConfig) -> Result<(), Problem> {
     member(&config.member, flags::outputs())?;
     if config.log_file.starts_with(&config.member.data_dir) {
         let text = format!("the log {} lies in the data directory", config.log_file.display());
@@ -20,7 +21,7 @@ pub(super) fn process(config: &ProcessConfig) -> Result<(), LaunchError> {
 
 /// Flags, folders and files; not the ports, which our own member may have. `ours` are flags that not every launcher sets. Changes
 /// nothing.
-pub(super) fn member(config: &MemberConfig, ours: Vec<Flag>) -> Result<(), LaunchError> {
+pub(super) fn member(config: &MemberConfig, ours: Vec<Flag>) -> Result<(), Problem> {
     flags::arguments(ours, &config.extra_args)?;
     flags::environment(&config.env)?;
     data_dir::guard(&config.data_dir)?;
@@ -32,20 +33,20 @@ pub(super) fn member(config: &MemberConfig, ours: Vec<Flag>) -> Result<(), Launc
 }
 
 /// The addresses that are given can be listened on. `free`: also, nobody else listens there now.
-pub(super) fn given_addresses(config: &MemberConfig, free: bool) -> Result<(), LaunchError> {
+pub(super) fn given_addresses(config: &MemberConfig, free: bool) -> Result<(), Problem> {
     let (peer, client) = (config.listen_peer_urls.as_deref(), config.listen_client_urls.as_deref());
     addresses(config, peer.unwrap_or_default(), client.unwrap_or_default(), free)
 }
 
 /// The addresses that this member will listen on are there, and nobody else listens there now.
-pub(super) fn its_addresses(config: &MemberConfig, spec: &MemberSpec) -> Result<(), LaunchError> {
+pub(super) fn its_addresses(config: &MemberConfig, spec: &MemberSpec) -> Result<(), Problem> {
     let peer = config.listen_peer_urls.as_deref().unwrap_or(&spec.peer_urls);
     let client = config.listen_client_urls.as_deref().unwrap_or(&spec.client_urls);
     addresses(config, peer, client, true)
 }
 
 /// Every listen URL that is known can be listened on, and fits the certificates. `free`: also, nobody else listens there now.
-fn addresses(config: &MemberConfig, peer: &[String], client: &[String], free: bool) -> Result<(), LaunchError> {
+fn addresses(config: &MemberConfig, peer: &[String], client: &[String], free: bool) -> Result<(), Problem> {
     for address in peer.iter().chain(client) {
         let listen = url::listen(address)?;
         match (listen.tls, config.tls.is_some()) {
@@ -70,11 +71,11 @@ fn addresses(config: &MemberConfig, peer: &[String], client: &[String], free: bo
     Ok(())
 }
 
-fn ask(url: &str, listen: Listen, free: bool) -> Result<(), LaunchError> {
+fn ask(url: &str, listen: Listen, free: bool) -> Result<(), Problem> {
     if free { url::free(url, listen.address) } else { Ok(()) }
 }
 
-fn readable(path: &Path) -> Result<(), LaunchError> {
+fn readable(path: &Path) -> Result<(), Problem> {
     let cannot = |e: std::io::Error| refuse(format!("cannot read {}: {e}", path.display()), &[]);
     let found = File::open(path).and_then(|file| file.metadata()).map_err(cannot)?;
     if found.is_file() { Ok(()) } else { Err(refuse(format!("{} is not a file", path.display()), &[])) }

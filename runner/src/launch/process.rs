@@ -16,7 +16,8 @@ use super::procs::{self, Process};
 use super::program::EtcdProgram;
 use super::version::EtcdVersion;
 use super::{ProcessConfig, blocking, data_dir, log, preflight, refuse};
-use crate::pipeline::{DataDir, Discard, Guarded, Identity, LaunchError, Launcher, MemberSpec, Running, Started};
+use crate::Problem;
+use crate::pipeline::{DataDir, Discard, Guarded, Identity, Launcher, MemberSpec, Running, Started};
 
 /// How many of the member's last words are told.
 const LAST_WORDS: usize = 20;
@@ -64,7 +65,7 @@ impl ProcessLauncher {
     }
 
     /// The member's process, whoever started it; none where it does not run.
-    pub(super) async fn process(&self) -> Result<Option<Process>, LaunchError> {
+    pub(super) async fn process(&self) -> Result<Option<Process>, Problem> {
         loop {
             let found = self.find().await;
             for pid in &found {
@@ -114,7 +115,7 @@ impl ProcessLauncher {
         }
     }
 
-    fn command(&self, spec: &MemberSpec, version: &EtcdVersion) -> Result<Command, LaunchError> {
+    fn command(&self, spec: &MemberSpec, version: &EtcdVersion) -> Result<Command, Problem> {
         let config = &self.config;
         let wiring = Wiring::of(&config.member, version.minor);
         let mut command = Command::new(&config.etcd);
@@ -126,7 +127,7 @@ impl ProcessLauncher {
         Ok(command)
     }
 
-    fn spawn(&self, spec: &MemberSpec, version: &EtcdVersion) -> Result<(), LaunchError> {
+    fn spawn(&self, spec: &MemberSpec, version: &EtcdVersion) -> Result<(), Problem> {
         let mut command = self.command(spec, version)?;
         let log = log::open(&self.config.log_file, &version.to_string(), &spec.name)?;
         let cannot = |e: std::io::Error| refuse(format!("cannot start {}: {e}", self.config.etcd.display()), &[]);
@@ -162,7 +163,7 @@ impl ProcessLauncher {
 
 #[async_trait]
 impl Launcher for ProcessLauncher {
-    async fn preflight(&self) -> Result<(), LaunchError> {
+    async fn preflight(&self) -> Result<(), Problem> {
         self.program.version().await?;
         let running = !self.find().await.is_empty();
         let config = self.config.clone();
@@ -177,7 +178,7 @@ impl Launcher for ProcessLauncher {
         self.program.version_now()
     }
 
-    async fn data_dir(&self) -> Result<DataDir, LaunchError> {
+    async fn data_dir(&self) -> Result<DataDir, Problem> {
         data_dir::inspected(&self.config.member.data_dir).await
     }
 
@@ -185,7 +186,7 @@ impl Launcher for ProcessLauncher {
         self.config.member.data_dir.clone()
     }
 
-    async fn start(&self, spec: &MemberSpec) -> Result<Started, LaunchError> {
+    async fn start(&self, spec: &MemberSpec) -> Result<Started, Problem> {
         let _one_at_a_time = self.starting.lock().await;
         if !self.find().await.is_empty() {
             return Ok(Started::Already);
@@ -200,7 +201,7 @@ impl Launcher for ProcessLauncher {
         self.spawn(spec, &version).map(|()| Started::Now)
     }
 
-    async fn restart(&self, spec: &MemberSpec) -> Result<bool, LaunchError> {
+    async fn restart(&self, spec: &MemberSpec) -> Result<bool, Problem> {
         let Some(whose) = &spec.identity else { return Ok(false) };
         if let Guarded::NotOurs(_) = self.stop(whose).await? {
             return Ok(false);
@@ -217,7 +218,7 @@ impl Launcher for ProcessLauncher {
         vec![format!("its log: {}", self.config.log_file.display())]
     }
 
-    async fn stop(&self, whose: &Identity) -> Result<Guarded, LaunchError> {
+    async fn stop(&self, whose: &Identity) -> Result<Guarded, Problem> {
         let _no_start_meanwhile = self.starting.lock().await;
         while let Some(process) = self.process().await? {
             match data_dir::claimed(&self.config.member.data_dir, whose).await? {
@@ -235,7 +236,7 @@ impl Launcher for ProcessLauncher {
         Ok(Guarded::Done(()))
     }
 
-    async fn discard_data(&self, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, LaunchError> {
+    async fn discard_data(&self, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, Problem> {
         let _no_start_meanwhile = self.starting.lock().await;
         if !self.find().await.is_empty() {
             let path = self.config.member.data_dir.display();

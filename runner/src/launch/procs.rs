@@ -13,7 +13,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStat
 use tokio::io::unix::AsyncFd;
 
 use super::refuse;
-use crate::pipeline::{Identity, LaunchError};
+use crate::Problem;
+use crate::pipeline::Identity;
 
 /// The variable that runner sets for a member which it starts: before it has a log, nothing else tells whose the process is.
 pub(super) const MARK: &str = "RUNNER_MEMBER";
@@ -45,7 +46,7 @@ pub(super) fn find(data_dir: &Path, program: &Path) -> Vec<Pid> {
 
 impl Process {
     /// Takes hold of it; none where it is gone or has become another one. Must be called within the runtime.
-    pub(super) fn hold(pid: Pid, data_dir: &Path, program: &Path) -> Result<Option<Self>, LaunchError> {
+    pub(super) fn hold(pid: Pid, data_dir: &Path, program: &Path) -> Result<Option<Self>, Problem> {
         let cannot = |e: std::io::Error| refuse(format!("cannot watch the member's process {pid}: {e}"), &[]);
         let handle = match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(handle) => handle,
@@ -65,7 +66,7 @@ impl Process {
     }
 
     /// Sends a signal. To a process that is gone: nothing.
-    pub(super) fn signal(&self, signal: Signal) -> Result<(), LaunchError> {
+    pub(super) fn signal(&self, signal: Signal) -> Result<(), Problem> {
         match pidfd_send_signal(self.handle.get_ref(), signal) {
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(Errno::PERM) => {
@@ -104,7 +105,7 @@ impl Process {
     }
 
     /// Asks it to end, and makes it end if it does not within 10 s.
-    pub(super) async fn end(&self) -> Result<(), LaunchError> {
+    pub(super) async fn end(&self) -> Result<(), Problem> {
         self.signal(Signal::TERM)?;
         // A stopped process does not hear anything else.
         self.signal(Signal::CONT)?;

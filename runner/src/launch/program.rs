@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::version::{self, EtcdVersion};
 use super::{blocking, data_dir};
-use crate::pipeline::LaunchError;
+use crate::Problem;
 
 /// An etcd program.
 pub(super) struct EtcdProgram {
@@ -35,7 +35,7 @@ impl EtcdProgram {
     }
 
     /// Its version. The first time takes some 30 ms.
-    pub(super) async fn version(&self) -> Result<EtcdVersion, LaunchError> {
+    pub(super) async fn version(&self) -> Result<EtcdVersion, Problem> {
         let path = self.path.clone();
         let probe = async || blocking(move || version::probe(&path)).await;
         self.version.get_or_try_init(probe).await.cloned()

@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::procs::Process;
 use super::{ProcessLauncher, refuse};
-use crate::pipeline::LaunchError;
+use crate::Problem;
 
 /// How the member ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl ProcessLauncher {
     ///
     /// Does not start it, does not restart it, and does not end it when the runner itself is killed. Fails where it does not
     /// run.
-    pub async fn supervise(&self) -> Result<Ended, LaunchError> {
+    pub async fn supervise(&self) -> Result<Ended, Problem> {
         let cannot = |e: std::io::Error| refuse(format!("cannot listen to signals: {e}"), &[]);
         let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;

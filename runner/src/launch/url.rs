@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use super::refuse;
-use crate::pipeline::LaunchError;
+use crate::Problem;
 
 /// A listen URL, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(super) struct Listen {
 }
 
 /// Reads `https://10.0.0.1:2380`. etcd listens on addresses, not on names (`localhost` excepted), and wants the port.
-pub(super) fn listen(url: &str) -> Result<Listen, LaunchError> {
+pub(super) fn listen(url: &str) -> Result<Listen, Problem> {
     let bad = |why: &str| refuse(format!("cannot listen on {url}: {why}"), &["write it like https://10.0.0.1:2380"]);
     let (scheme, rest) = url.split_once("://").ok_or_else(|| bad("it does not start with http:// or https://"))?;
     let tls = match scheme {
@@ -39,7 +39,7 @@ pub(super) fn listen(url: &str) -> Result<Listen, LaunchError> {
 }
 
 /// Binds the address for a moment. Takes nothing away from anybody: a port in use answers with an error.
-pub(super) fn free(url: &str, address: SocketAddr) -> Result<(), LaunchError> {
+pub(super) fn free(url: &str, address: SocketAddr) -> Result<(), Problem> {
     let error = match TcpListener::bind(address) {
         Ok(_) => return Ok(()),
         Err(error) => error,

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::refuse;
-use crate::pipeline::LaunchError;
+use crate::Problem;
 
 /// How long `etcd --version` may take: it does nothing but print.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,10 +34,10 @@ impl fmt::Display for EtcdVersion {
 }
 
 impl FromStr for EtcdVersion {
-    type Err = LaunchError;
+    type Err = Problem;
 
     /// Reads `3.6.16` or `3.7.0-rc.0`. A release that runner does not know is refused: its flags may mean something else.
-    fn from_str(text: &str) -> Result<Self, LaunchError> {
+    fn from_str(text: &str) -> Result<Self, Problem> {
         let mut parts = text.split(['.', '-', '+']).map(str::parse::<u32>);
         match (parts.next(), parts.next(), parts.next()) {
             (Some(Ok(3)), Some(Ok(minor @ 4..=7)), Some(Ok(patch))) => Ok(Self { minor, patch, text: text.to_owned() }),
@@ -51,7 +51,7 @@ impl FromStr for EtcdVersion {
 }
 
 /// Asks the program. Blocks for the some 30 ms that takes, at most for 10 s.
-pub(super) fn probe(etcd: &Path) -> Result<EtcdVersion, LaunchError> {
+pub(super) fn probe(etcd: &Path) -> Result<EtcdVersion, Problem> {
     let name = etcd.display();
     let hint = "give the path of an etcd server, for example --etcd /usr/local/bin/etcd";
     let mut command = Command::new(etcd);

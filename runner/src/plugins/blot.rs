@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use url::Url;
 
-use super::roles::configuration_role::Problem;
+use super::roles::configuration_role::SettingProblem;
 use super::text::{MAX_NAME, MAX_PATH, MAX_TEXT};
 use crate::pipeline::{Finding, Verdict};
 use crate::text::one_line;
@@ -136,7 +136,7 @@ impl Blotted for Verdict {
     }
 }
 
-impl Blotted for Problem {
+impl Blotted for SettingProblem {
     fn blot(&mut self, out: &dyn Fn(&str, usize) -> String) {
         self.path = out(&self.path, MAX_PATH);
         self.message = out(&self.message, MAX_TEXT);

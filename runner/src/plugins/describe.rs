@@ -14,9 +14,9 @@ use super::roles::Role;
 use super::source::{PluginSource, digest_text};
 use super::surface::{Granted, Interface};
 use super::text;
+use crate::Problem;
 use crate::event::{Event, EventSink};
 use crate::grants::{Capability, Grants};
-use crate::pipeline::PolicyError;
 use crate::surroundings::{Nothing, Surroundings};
 
 /// A component file: its roles, what it imports, and whether this runner would use it.
@@ -85,7 +85,7 @@ impl Description {
 /// # Errors
 ///
 /// It is not a component at all. A component that this runner would not use is described, with the reasons.
-pub fn inspect(path: impl AsRef<Path>) -> Result<Description, PolicyError> {
+pub fn inspect(path: impl AsRef<Path>) -> Result<Description, Problem> {
     inspect_cached(path, None)
 }
 
@@ -94,7 +94,7 @@ pub fn inspect(path: impl AsRef<Path>) -> Result<Description, PolicyError> {
 /// # Errors
 ///
 /// As [`inspect`].
-pub fn inspect_cached(path: impl AsRef<Path>, cache_dir: Option<&Path>) -> Result<Description, PolicyError> {
+pub fn inspect_cached(path: impl AsRef<Path>, cache_dir: Option<&Path>) -> Result<Description, Problem> {
     let source = PluginSource { path: path.as_ref().to_owned(), name: None };
     let name = source.name();
     let internal = |e: String| Refusal::Internal(e).of(&name);

@@ -6,7 +6,7 @@ use wasmparser::{Parser, Payload};
 use super::refusal::Refusal;
 use super::source;
 use super::surface::Surface;
-use crate::pipeline::PolicyError;
+use crate::Problem;
 use crate::text::one_line;
 
 /// More names than this are not a plugin: the largest known has 40.
@@ -31,7 +31,7 @@ impl Face {
     /// # Errors
     ///
     /// These bytes are no component, or one that is cut off; `name` is how the message calls it.
-    pub fn of(name: &str, bytes: &[u8]) -> Result<Self, PolicyError> {
+    pub fn of(name: &str, bytes: &[u8]) -> Result<Self, Problem> {
         source::check(bytes).and_then(|()| names(bytes)).map_err(|refusal| refusal.of(name))
     }
 }

@@ -20,9 +20,10 @@ use super::source::{self, Bytes, Embedded, PluginSource};
 use super::surface::{Granted, Interface, Surface};
 use super::text::MAX_TEXT;
 use super::wasi;
+use crate::Problem;
 use crate::event::{Event, EventKind, EventSink};
 use crate::grants::{Capability, Grants};
-use crate::pipeline::{FailurePolicy, FaultKind, Mode, PolicyError, Waiver};
+use crate::pipeline::{FailurePolicy, FaultKind, Mode, Waiver};
 use crate::surroundings::Surroundings;
 use crate::text::one_line;
 
@@ -207,7 +208,7 @@ pub(super) async fn load(
     surroundings: Arc<dyn Surroundings>,
     sink: Arc<dyn EventSink>,
     recorder: Option<Arc<dyn Recorder>>,
-) -> Result<Plugin, PolicyError> {
+) -> Result<Plugin, Problem> {
     let compiling = tokio::task::spawn_blocking({
         let (engine, cache) = (engine.clone(), cache.clone());
         let (path, embedded, pinned) = (config.path.clone(), config.embedded, config.digest.clone());

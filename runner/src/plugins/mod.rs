@@ -10,7 +10,7 @@ pub use load::PluginConfig;
 pub use policy::Plugins;
 pub use record::{Answered, CallRecord, Exchange, Identity, Question, Recorder, Secrets, ToldEvent};
 pub use roles::Role;
-pub use roles::configuration_role::Problem;
+pub use roles::configuration_role::SettingProblem;
 pub(crate) use source::MAX_SIZE;
 pub use source::{Embedded, PluginSource, digest_of, find};
 pub use specimen::{Circumstances, Specimen};

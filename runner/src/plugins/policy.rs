@@ -16,11 +16,10 @@ use super::load::{self, Plugin, PluginConfig, default_failure_policy};
 use super::record::{Question, Recorder};
 use super::refusal::{self, Refusal};
 use super::roles::{Exports, Role, health_check_role, notifier_role, promotion_role};
+use crate::Problem;
 use crate::cluster::{MemberId, View};
 use crate::event::{Event, EventSink, Usage};
-use crate::pipeline::{
-    Answer, FailurePolicy, Fault, FaultKind, Finding, Mode, Newcomer, Policy, PolicyError, Sample, Verdict,
-};
+use crate::pipeline::{Answer, FailurePolicy, Fault, FaultKind, Finding, Mode, Newcomer, Policy, Sample, Verdict};
 use crate::surroundings::Surroundings;
 
 /// The plugins of a run. Loading begins at once, in the background; dropping it ends loading and every call.
@@ -40,7 +39,7 @@ enum Asked {
     Nobody,
 }
 
-type Loaded = Result<Arc<[Arc<Plugin>]>, PolicyError>;
+type Loaded = Result<Arc<[Arc<Plugin>]>, Problem>;
 
 impl Asked {
     fn has(self, mode: Mode) -> bool {
@@ -133,7 +132,7 @@ impl Plugins {
     }
 
     /// What is answered where the plugins could not be loaded, and somebody asks all the same: every one of them failed.
-    fn no_answers<T>(&self, role: Role, error: &PolicyError) -> Vec<Answer<T>> {
+    fn no_answers<T>(&self, role: Role, error: &Problem) -> Vec<Answer<T>> {
         let fault = Fault { kind: FaultKind::Instantiate, message: error.message.clone(), log: Vec::new() };
         let answer = |(name, policy, _): &(String, Option<FailurePolicy>, Mode)| Answer {
             plugin: name.clone(),
@@ -148,7 +147,7 @@ impl Plugins {
 
 #[async_trait]
 impl Policy for Plugins {
-    async fn ready(&self) -> Result<(), PolicyError> {
+    async fn ready(&self) -> Result<(), Problem> {
         self.loaded.clone().await.map(|_| ())
     }
 
@@ -216,8 +215,7 @@ async fn load_all(
         let open = |dir: PathBuf| Cache::open(&dir).map_err(|e| format!("{}: {e}", dir.display()));
         (Engine::new(), cache_dir.map(open).transpose())
     });
-    let internal =
-        |e: String| PolicyError { message: format!("plugins cannot be run on this machine: {e}"), hints: Vec::new() };
+    let internal = |e: String| Problem { message: format!("plugins cannot be run on this machine: {e}"), hints: Vec::new() };
     let (engine, cache) = prepared.await.map_err(|e| internal(e.to_string()))?;
     let (engine, cache) = (Arc::new(engine.map_err(|e| internal(e.to_string()))?), Arc::new(cache));
     let loading = configs.into_iter().map(|c| {

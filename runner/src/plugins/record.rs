@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::blot::Blot;
 use super::limits::Limits;
 use super::roles::Role;
-use super::roles::configuration_role::Problem;
+use super::roles::configuration_role::SettingProblem;
 use crate::cluster::{MemberId, View};
 use crate::event::Usage;
 use crate::grants::Grants;
@@ -62,7 +62,7 @@ pub struct ToldEvent {
 #[serde(rename_all = "camelCase")]
 pub enum Answered {
     /// The problems of its settings.
-    Problems(Vec<Problem>),
+    Problems(Vec<SettingProblem>),
     /// What its check found.
     Findings(Vec<Finding>),
     /// Its verdict.
@@ -148,7 +148,7 @@ impl Recordable for Vec<Finding> {
     }
 }
 
-impl Recordable for Vec<Problem> {
+impl Recordable for Vec<SettingProblem> {
     fn answered(&self) -> Answered {
         Answered::Problems(self.clone())
     }

@@ -1,11 +1,12 @@
 //! Every reason not to use a component, each with its sentence and its way out.
 
-use super::roles::configuration_role::Problem;
+use super::roles::configuration_role::SettingProblem;
 use super::source::MAX_SIZE;
 use super::surface::Interface;
 use super::text;
+use crate::Problem;
 use crate::grants::Capability;
-use crate::pipeline::{Fault, PolicyError};
+use crate::pipeline::Fault;
 
 /// The contract version that this runner speaks, as people say it.
 pub(super) const CONTRACT: &str = "runner:plugin 0.1";
@@ -50,7 +51,7 @@ pub(super) enum Refusal {
     #[error("could not check its settings: it {}", .0.message)]
     SettingsNotChecked(Fault),
     #[error("refuses its settings: {}", problems(.0))]
-    BadSettings(Vec<Problem>),
+    BadSettings(Vec<SettingProblem>),
     #[error("has settings that are not a JSON object")]
     SettingsNotAnObject,
     #[error("does not have the role {0}")]
@@ -116,13 +117,13 @@ impl Refusal {
     }
 
     /// The error that a person sees: which plugin, what is wrong, what to do.
-    pub(super) fn of(self, plugin: &str) -> PolicyError {
-        PolicyError { message: format!("plugin `{plugin}` {self}"), hints: self.hints() }
+    pub(super) fn of(self, plugin: &str) -> Problem {
+        Problem { message: format!("plugin `{plugin}` {self}"), hints: self.hints() }
     }
 }
 
 /// Several errors as one: all sentences, each hint once.
-pub(super) fn join(errors: Vec<PolicyError>) -> Option<PolicyError> {
+pub(super) fn join(errors: Vec<Problem>) -> Option<Problem> {
     let mut errors = errors.into_iter();
     let mut all = errors.next()?;
     for error in errors {
@@ -145,7 +146,7 @@ fn to_grant(capability: Capability) -> String {
     )
 }
 
-fn problems(problems: &[Problem]) -> String {
+fn problems(problems: &[SettingProblem]) -> String {
     /// More than this many are a different file, not a mistake.
     const SHOWN: usize = 10;
     let shown = problems.iter().take(SHOWN).map(|p| match p.path.as_str() {
@@ -165,7 +166,7 @@ mod tests {
 
     #[test]
     fn bad_settings_name_each_field() {
-        let problem = |path: &str, message: &str| Problem { path: path.into(), message: message.into() };
+        let problem = |path: &str, message: &str| SettingProblem { path: path.into(), message: message.into() };
         let refusal = Refusal::BadSettings(vec![problem("window.min", "is not a version"), problem("", "is too long")]);
         let error = refusal.of("steady");
         assert_eq!(error.message, "plugin `steady` refuses its settings: `window.min`: is not a version; is too long");

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
 use super::refusal::Refusal;
-use crate::pipeline::PolicyError;
+use crate::Problem;
 use crate::text::one_line;
 
 /// Largest component file. The largest kind known, Python's, starts at 18 MB.
@@ -75,7 +75,7 @@ impl PluginSource {
 /// # Errors
 ///
 /// A path that is not there, and a folder without a plugin.
-pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, PolicyError> {
+pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
     let mut found = Vec::new();
     for path in paths {
         if !path.is_dir() {
@@ -83,7 +83,7 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, PolicyError> {
             found.push(path.clone());
             continue;
         }
-        let unreadable = |e: std::io::Error| PolicyError {
+        let unreadable = |e: std::io::Error| Problem {
             message: format!("the plugin folder {} cannot be read: {e}", path.display()),
             hints: Vec::new(),
         };
@@ -95,7 +95,7 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, PolicyError> {
             }
         }
         if inside.is_empty() {
-            return Err(PolicyError {
+            return Err(Problem {
                 message: format!("the plugin folder {} has no plugin in it", path.display()),
                 hints: vec!["put components (*.wasm) into it, or leave it out".to_owned()],
             });
@@ -135,7 +135,7 @@ pub(super) fn read(path: &Path) -> Result<Bytes, Refusal> {
 /// # Errors
 ///
 /// It cannot be read, or is no component.
-pub fn digest_of(path: &Path) -> Result<String, PolicyError> {
+pub fn digest_of(path: &Path) -> Result<String, Problem> {
     let name = PluginSource { path: path.to_owned(), name: None }.name();
     read(path).map(|bytes| digest_text(&bytes.digest)).map_err(|refusal| refusal.of(&name))
 }

@@ -17,9 +17,9 @@ use super::roles::{Role, configuration_role, health_check_role, notifier_role, p
 use super::source::{PluginSource, digest_text};
 use super::surface::Granted;
 use super::wasi;
+use crate::Problem;
 use crate::event::EventSink;
 use crate::grants::Grants;
-use crate::pipeline::PolicyError;
 use crate::surroundings::Surroundings;
 
 /// A compiled component.
@@ -61,7 +61,7 @@ impl Specimen {
     /// # Errors
     ///
     /// It is no component.
-    pub fn load(path: &Path, name: Option<&str>, cache_dir: Option<&Path>) -> Result<Self, PolicyError> {
+    pub fn load(path: &Path, name: Option<&str>, cache_dir: Option<&Path>) -> Result<Self, Problem> {
         let source = PluginSource { path: path.to_owned(), name: name.map(str::to_owned) };
         let name = source.name();
         let internal = |e: String| Refusal::Internal(e).of(&name);
@@ -97,7 +97,7 @@ impl Specimen {
     /// # Errors
     ///
     /// It cannot be used under these circumstances: it imports what is not granted, does not fit the contract, lacks the role.
-    pub async fn ask(&self, at: Circumstances, question: Question) -> Result<CallRecord, PolicyError> {
+    pub async fn ask(&self, at: Circumstances, question: Question) -> Result<CallRecord, Problem> {
         let refuse = |refusal: Refusal| refusal.of(&self.name);
         let grants = at.grants.clone().unwrap_or_default();
         let config = PluginConfig {

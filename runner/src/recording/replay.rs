@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::read::Recorded;
+use crate::Problem;
 use crate::event::{Event, EventSink};
 use crate::grants::Grants;
-use crate::pipeline::{Fault, FaultKind, PolicyError};
+use crate::pipeline::{Fault, FaultKind};
 use crate::plugins::{Answered, CallRecord, Circumstances, Exchange, Secrets, Specimen};
 use crate::surroundings::{Ask, Refused, Reply, Surroundings};
 
@@ -73,7 +74,7 @@ impl Surroundings for Script {
 /// # Errors
 ///
 /// The component cannot be used: see [`Specimen::ask`].
-pub async fn replay(specimen: &Specimen, recorded: &Recorded) -> Result<Replayed, PolicyError> {
+pub async fn replay(specimen: &Specimen, recorded: &Recorded) -> Result<Replayed, Problem> {
     let plugin = &recorded.plugin;
     let mut limits = plugin.limits.limits();
     match &recorded.result {

@@ -9,6 +9,7 @@ pub use json::Json;
 pub use lines::{Lines, LinesOptions};
 pub use printer::{ColorChoice, Printer, Stream, Style};
 pub use record::RunRecord;
+pub use runner_core::human;
 pub use terminal::{Terminal, TerminalOptions};
 
 mod bar;
@@ -17,7 +18,6 @@ mod buffer;
 pub mod changes;
 mod detail;
 mod fanout;
-pub mod human;
 mod json;
 mod lines;
 mod phrases;

@@ -1,7 +1,7 @@
 //! What is expected, held against what came.
 
 use crate::pipeline::{Fault, Finding, Verdict};
-use crate::plugins::{Answered, Problem};
+use crate::plugins::{Answered, SettingProblem};
 
 use super::expect::{Expect, ExpectedVerdict, FindingFields, ProblemFields};
 use super::report::Difference;
@@ -99,7 +99,7 @@ fn finding_fits(expected: &FindingFields, found: &Finding, member: &dyn Fn(&str)
             .is_none_or(|named| found.member.as_ref().is_some_and(|id| id == named || member(id).as_ref() == Some(named)))
 }
 
-fn problem_fits(expected: &ProblemFields, found: &Problem) -> bool {
+fn problem_fits(expected: &ProblemFields, found: &SettingProblem) -> bool {
     expected.path.as_ref().is_none_or(|p| p.fits(&found.path))
         && expected.message.as_ref().is_none_or(|p| p.fits(&found.message))
 }
@@ -157,7 +157,7 @@ fn problem(expected: &ProblemFields) -> String {
     format!("{}: {}", star(&expected.path), star(&expected.message))
 }
 
-fn seen_problem(found: &Problem) -> String {
+fn seen_problem(found: &SettingProblem) -> String {
     format!("{}: {}", found.path, found.message)
 }
 

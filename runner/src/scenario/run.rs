@@ -10,9 +10,10 @@ use super::compare;
 use super::file::Scenario;
 use super::host_calls::HostCalls;
 use super::report::{Difference, Report};
+use crate::Problem;
 use crate::cluster::{MemberId, View};
 use crate::event::{Event, EventKind, EventSink};
-use crate::pipeline::{PolicyError, Sample};
+use crate::pipeline::Sample;
 use crate::plugins::{Answered, CallRecord, Circumstances, Limits, Question, Role, Specimen, ToldEvent};
 
 /// What WASI's randomness follows from when a question is put a second time.
@@ -83,7 +84,7 @@ impl Play<'_> {
         calls: Arc<HostCalls>,
         wasi_seed: Option<[u8; 32]>,
         sink: Arc<Heard>,
-    ) -> Result<CallRecord, PolicyError> {
+    ) -> Result<CallRecord, Problem> {
         let circumstances = Circumstances {
             settings: Value::Object(self.scenario.settings.clone()),
             grants: self.scenario.grants.clone(),
@@ -113,7 +114,7 @@ impl Play<'_> {
         Ok(false)
     }
 
-    fn refused(&self, refused: &PolicyError) -> Result<(), String> {
+    fn refused(&self, refused: &Problem) -> Result<(), String> {
         match &self.scenario.expect.refused {
             Some(pattern) if pattern.fits(&refused.message) => Ok(()),
             _ => Err(format!("{}; {}", refused.message, refused.hints.join("; ")).trim_end_matches("; ").to_owned()),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::lock::{Entry, Signer, is_name};
 use super::signature::{Over, Signature};
 use super::{Access, Digest, PublicKey, Source, Store, SupplyError, Talk, files, oci};
-use crate::pipeline::PolicyError;
+use crate::Problem;
 use crate::plugins::{self, Description, Face};
 use crate::report::human::bytes;
 
@@ -181,7 +181,7 @@ fn inspect(name: &str, source: &str, component: &[u8], cache: Option<&Path>) -> 
     match description.refusals.first() {
         Some(refused) => {
             let message = format!("plugin `{name}` {}", refused.reason);
-            Err(SupplyError::Unusable(PolicyError { message, hints: refused.hints.clone() }))
+            Err(SupplyError::Unusable(Problem { message, hints: refused.hints.clone() }))
         }
         None => Ok(description),
     }
@@ -199,7 +199,7 @@ fn bad_signature(source: &Source, key: &PublicKey, why: String) -> SupplyError {
 }
 
 fn internal(reason: &str) -> SupplyError {
-    SupplyError::Unusable(PolicyError { message: format!("the plugin could not be looked at: {reason}"), hints: Vec::new() })
+    SupplyError::Unusable(Problem { message: format!("the plugin could not be looked at: {reason}"), hints: Vec::new() })
 }
 
 impl Store {

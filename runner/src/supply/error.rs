@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::Digest;
-use crate::pipeline::{Failure, Outcome, PolicyError};
+use crate::Problem;
+use crate::pipeline::{Failure, Outcome};
 use crate::report::human::bytes;
 
 /// What went wrong between a plugin's source and its use.
@@ -48,7 +49,7 @@ pub enum SupplyError {
     },
     /// The component is not usable; the plugin host's own words.
     #[error("{}", .0.message)]
-    Unusable(PolicyError),
+    Unusable(Problem),
 
     // The store and its lock.
     /// The store, or a file in it, cannot be used.
@@ -350,13 +351,13 @@ impl SupplyError {
     }
 }
 
-impl From<PolicyError> for SupplyError {
-    fn from(error: PolicyError) -> Self {
+impl From<Problem> for SupplyError {
+    fn from(error: Problem) -> Self {
         Self::Unusable(error)
     }
 }
 
-impl From<SupplyError> for PolicyError {
+impl From<SupplyError> for Problem {
     fn from(error: SupplyError) -> Self {
         Self { message: error.to_string(), hints: error.hints() }
     }
@@ -364,6 +365,7 @@ impl From<SupplyError> for PolicyError {
 
 impl From<SupplyError> for Failure {
     fn from(error: SupplyError) -> Self {
-        Self { outcome: error.outcome(), message: error.to_string(), hints: error.hints() }
+        let outcome = error.outcome();
+        Problem::from(error).ends(outcome)
     }
 }

@@ -1,23 +1,21 @@
-//! What plugins may ask of the world beyond the facts, as data: a question, an answer, and who answers.
+//! Who answers what plugins ask of the world beyond the facts.
 //!
-//! Every capability of the contract comes down to one [`Ask`] and one [`Reply`]. So a run can be recorded and replayed, a
+//! Every question is an [`Ask`], every answer a [`Reply`]. So a run can be recorded and replayed, a
 //! plugin can be tested against a scenario, and the grants are looked at in one place, whoever answers.
 
 use async_trait::async_trait;
 
-pub use ask::{Ask, Header, HttpRequest};
 pub use live::{Live, Resolve, Site, SystemResolver};
 pub use nothing::Nothing;
-pub use reply::{Certificate, ClockOffset, Entry, HttpResponse, Latency, MemberStatus, Refused, Reply, Space};
 pub use room::{room, within};
 
 use crate::grants::Grants;
+pub use crate::grants::{
+    Ask, Certificate, ClockOffset, Entry, Header, HttpRequest, HttpResponse, Latency, MemberStatus, Refused, Reply, Space,
+};
 
-mod ask;
-mod bytes;
 mod live;
 mod nothing;
-mod reply;
 mod room;
 
 /// Who answers what a plugin asks: the real world, a recording, a scenario.

@@ -7,4 +7,5 @@ pub mod hosts;
 pub mod inputs;
 pub mod oracle;
 pub mod simulated;
-pub mod tally;
+
+pub use runner_simulated::tally;

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use runner::Problem;
 use runner::cluster::View;
 use runner::event::{Event, EventSink};
 use runner::grants::{Grants, KubernetesGrant, ProbesGrant};
-use runner::pipeline::{Finding, Newcomer, Policy, PolicyError};
+use runner::pipeline::{Finding, Newcomer, Policy};
 use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins};
 use runner::surroundings::{Live, Site};
 use runner_harness::{KubeApi, Scratch, guest, write_ca, write_member};
@@ -157,7 +158,7 @@ async fn a_guest_that_is_granted_too_little_is_refused_at_load_by_name() {
         (Grants { probes: probes(), ..Grants::default() }, vec!["kubernetes"]),
         (Grants { kubernetes: vec![nodes()], ..Grants::default() }, vec!["probes"]),
     ] {
-        let PolicyError { message, .. } = prober(grants, &json!([]), Live::default()).ready().await.unwrap_err();
+        let Problem { message, .. } = prober(grants, &json!([]), Live::default()).ready().await.unwrap_err();
         for name in missing {
             assert!(message.contains(name), "{name}: {message}");
         }

@@ -6,7 +6,8 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use runner::authoring::{Language, Project, Trouble, build, create};
+use runner::Problem;
+use runner::authoring::{Language, Project, build, create};
 use runner::cluster::MemberId;
 use runner::event::{Event, EventKind, EventSink};
 use runner::grants::Grants;
@@ -207,7 +208,7 @@ async fn every_way_to_die_is_told() {
 }
 
 /// The worked example in a folder of its own, with its project file changed.
-fn changed(from: &str, to: &str) -> (tempfile::TempDir, Result<(), Trouble>) {
+fn changed(from: &str, to: &str) -> (tempfile::TempDir, Result<(), Problem>) {
     let (here, example) =
         (tempfile::tempdir().unwrap(), Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/examples/go-caught-up"));
     for file in ["go.mod", "main.go", "runner-plugin.toml"] {

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use runner::Problem;
 use runner::cluster::View;
 use runner::cluster::etcd::EtcdCluster;
 use runner::event::{Event, EventKind, EventSink};
-use runner::pipeline::{Finding, Newcomer, Policy, PolicyError, Severity, Verdict};
+use runner::pipeline::{Finding, Newcomer, Policy, Severity, Verdict};
 use runner::plugins::{PluginConfig, PluginSource, Plugins, Role, Specimen, inspect};
 use runner::scenario;
 use runner::surroundings::{Live, Nothing, Site, Surroundings};
@@ -55,7 +56,7 @@ fn config(plugin: &str, settings: Value, grants: Value) -> PluginConfig {
     config
 }
 
-async fn load(config: PluginConfig, world: &Arc<dyn Surroundings>) -> Result<Plugins, PolicyError> {
+async fn load(config: PluginConfig, world: &Arc<dyn Surroundings>) -> Result<Plugins, Problem> {
     let plugins = Plugins::load(vec![config], None, world.clone(), Arc::new(Nobody));
     plugins.ready().await.map(|()| plugins)
 }

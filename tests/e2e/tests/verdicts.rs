@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use runner::Problem;
 use runner::cluster::{ClusterError, Member, MemberId, MemberView, Reason, View};
 use runner::event::{Event, EventSink};
-use runner::pipeline::{Policy, PolicyError, Sample, Verdict};
+use runner::pipeline::{Policy, Sample, Verdict};
 use runner::plugins::{PluginConfig, PluginSource, Plugins};
 use runner::surroundings::Nothing;
 use runner_harness::{guest, target_dir};
@@ -26,7 +27,7 @@ fn examples() -> Vec<&'static str> {
     all
 }
 
-async fn load(name: &str, settings: Value) -> Result<Plugins, PolicyError> {
+async fn load(name: &str, settings: Value) -> Result<Plugins, Problem> {
     let config = PluginConfig { settings, ..PluginConfig::new(PluginSource { path: guest(name), name: None }) };
     let cache = target_dir().join("examples/cache/plugins");
     let plugins = Plugins::load(vec![config], Some(cache), Arc::new(Nothing), Arc::new(Nobody));

@@ -8,13 +8,14 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
 use super::Job;
 use super::venv::Venv;
-use crate::authoring::{Project, Trouble, contract, files, tools};
+use crate::Problem;
+use crate::authoring::{Project, contract, files, tools};
 
 /// Zig, which is a C compiler with a C library for WebAssembly, as a Python package.
 const PACKAGE: (&str, &str) = ("ziglang", "0.17.1");
 
 /// Builds the project into `job.output`.
-pub(super) fn build(job: &Job<'_>) -> Result<(), Trouble> {
+pub(super) fn build(job: &Job<'_>) -> Result<(), Problem> {
     let project = job.project;
     let mut sources = Vec::new();
     for role in &project.roles {
@@ -34,14 +35,14 @@ pub(super) fn build(job: &Job<'_>) -> Result<(), Trouble> {
     }
     compiler.args(&sources).arg(work.join("sdk/runner_plugin.c")).arg(work.join("bindings/plugin.c"));
     tools::run(&mut compiler).map_err(|trouble| explained(project, trouble))?;
-    let bytes = std::fs::read(&core).map_err(|e| Trouble::file("read", &core, &e))?;
+    let bytes = std::fs::read(&core).map_err(|e| files::problem("read", &core, &e))?;
     let component = componentize(project, bytes)?;
-    std::fs::write(&job.output, component).map_err(|e| Trouble::file("write", &job.output, &e))
+    std::fs::write(&job.output, component).map_err(|e| files::problem("write", &job.output, &e))
 }
 
 /// Writes `plugin.h` and `plugin.c` for the project's world.
-fn bindings(project: &Project, work: &Path) -> Result<(), Trouble> {
-    let bug = |e: &dyn std::fmt::Display| Trouble::new(format!("the C bindings cannot be made (a bug in runner): {e}"));
+fn bindings(project: &Project, work: &Path) -> Result<(), Problem> {
+    let bug = |e: &dyn std::fmt::Display| Problem::new(format!("the C bindings cannot be made (a bug in runner): {e}"));
     let mut resolve = wit_bindgen_core::wit_parser::Resolve::default();
     let (package, _) = resolve.push_path(work.join("wit")).map_err(|e| bug(&e))?;
     let world = resolve.select_world(&[package], Some(contract::WORLD)).map_err(|e| bug(&e))?;
@@ -56,16 +57,16 @@ fn bindings(project: &Project, work: &Path) -> Result<(), Trouble> {
 }
 
 /// A component of a core module.
-fn componentize(project: &Project, mut core: Vec<u8>) -> Result<Vec<u8>, Trouble> {
+fn componentize(project: &Project, mut core: Vec<u8>) -> Result<Vec<u8>, Problem> {
     let (resolve, world) = contract::resolve(project)?;
     embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8)
         .and_then(|()| ComponentEncoder::default().validate(true).module(&core)?.encode())
-        .map_err(|e| Trouble::new(format!("the module that was built cannot become a component: {e:#}")))
+        .map_err(|e| Problem::new(format!("the module that was built cannot become a component: {e:#}")))
 }
 
 /// Zig on the `PATH`, zig as a Python package of the project or of the `PATH`'s Python, clang with a sysroot; else the package is
 /// installed into the project.
-fn find_or_install(job: &Job<'_>) -> Result<Command, Trouble> {
+fn find_or_install(job: &Job<'_>) -> Result<Command, Problem> {
     let cc = |program: &Path, first: &[&str]| {
         let mut command = Command::new(program);
         command.args(first).args(["cc", "-target", "wasm32-wasi"]);
@@ -88,7 +89,7 @@ fn find_or_install(job: &Job<'_>) -> Result<Command, Trouble> {
     }
     venv.install(job, PACKAGE.0, PACKAGE.1, "it compiles C for WebAssembly")?;
     let python =
-        venv.command("python").ok_or_else(|| Trouble::new("pip installed ziglang, and there is no python in .venv"))?;
+        venv.command("python").ok_or_else(|| Problem::new("pip installed ziglang, and there is no python in .venv"))?;
     Ok(cc(&python, &["-m", "ziglang"]))
 }
 
@@ -109,7 +110,7 @@ fn clang() -> Option<Command> {
 }
 
 /// What the compiler says of an interface that the project does not declare.
-fn explained(project: &Project, trouble: Trouble) -> Trouble {
+fn explained(project: &Project, trouble: Problem) -> Problem {
     let missing =
         super::capabilities_named(&trouble.message, |name| format!("'runner_plugin_{name}_|\"runner_plugin_{name}_"));
     let missing: Vec<_> = missing.into_iter().filter(|c| !project.capabilities.contains(c)).collect();

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Job;
-use crate::authoring::{Language, Project, Trouble, contract, files, tools};
+use crate::Problem;
+use crate::authoring::{Language, Project, contract, files, tools};
 use crate::grants::Capability;
 use crate::plugins::Role;
 
@@ -15,7 +16,7 @@ const PACKAGES: [(&str, &str); 2] = [("componentize-qjs", "0.4.5"), ("esbuild", 
 const ALWAYS: [&str; 4] = ["facts", "logging", "clock", "settings"];
 
 /// Builds the project into `job.output`.
-pub(super) fn build(job: &Job<'_>) -> Result<(), Trouble> {
+pub(super) fn build(job: &Job<'_>) -> Result<(), Problem> {
     let project = job.project;
     for role in &project.roles {
         super::source_of(project, &source(project.language, *role))?;
@@ -32,7 +33,7 @@ pub(super) fn build(job: &Job<'_>) -> Result<(), Trouble> {
     esbuild.arg(format!("--alias:runner-plugin={}", absolute(&work.join("sdk")).display()));
     esbuild.arg(format!("--outfile={}", bundle.display())).arg("--sources-content=false");
     tools::run(&mut esbuild)?;
-    let script = std::fs::read_to_string(&bundle).map_err(|e| Trouble::file("read", &bundle, &e))?;
+    let script = std::fs::read_to_string(&bundle).map_err(|e| files::problem("read", &bundle, &e))?;
     declared(project, &script)?;
 
     let mut componentize = Command::new(&tools[0]);
@@ -73,7 +74,7 @@ fn camel(kebab: &str) -> String {
 }
 
 /// Whether every interface that the sources import is one that the project file declares.
-fn declared(project: &Project, script: &str) -> Result<(), Trouble> {
+fn declared(project: &Project, script: &str) -> Result<(), Problem> {
     for (at, _) in script.match_indices("runner:plugin/") {
         let name: String = script[at + 14..].chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
         if ALWAYS.contains(&name.as_str()) || project.capabilities.iter().any(|c| c.name() == name) {
@@ -87,7 +88,7 @@ fn declared(project: &Project, script: &str) -> Result<(), Trouble> {
 }
 
 /// Both tools: in the project's `node_modules` or one above it, on the `PATH`, or installed into the project.
-fn find_or_install(job: &Job<'_>) -> Result<Vec<PathBuf>, Trouble> {
+fn find_or_install(job: &Job<'_>) -> Result<Vec<PathBuf>, Problem> {
     let dir = absolute(&job.project.dir);
     if let Some(found) = find(&dir) {
         return Ok(found);
@@ -95,7 +96,7 @@ fn find_or_install(job: &Job<'_>) -> Result<Vec<PathBuf>, Trouble> {
     let wanted: Vec<String> = PACKAGES.iter().map(|(name, version)| format!("{name}@{version}")).collect();
     let by_hand = format!("npm install --save-dev {}   # in {}", wanted.join(" "), dir.display());
     if job.offline {
-        return Err(Trouble::new(format!(
+        return Err(Problem::new(format!(
             "{} are not installed, and --offline forbids to fetch them",
             wanted.join(" and ")
         ))
@@ -111,7 +112,7 @@ fn find_or_install(job: &Job<'_>) -> Result<Vec<PathBuf>, Trouble> {
     // Both packages carry their binaries: no install script is needed, so none is run.
     install.args(["install", "--save-dev", "--save-exact", "--ignore-scripts", "--no-audit", "--no-fund"]);
     tools::run(install.args(&wanted).current_dir(&dir))?;
-    find(&dir).ok_or_else(|| Trouble::new("npm installed the tools, and they are not in node_modules/.bin").hint(by_hand))
+    find(&dir).ok_or_else(|| Problem::new("npm installed the tools, and they are not in node_modules/.bin").hint(by_hand))
 }
 
 fn find(dir: &Path) -> Option<Vec<PathBuf>> {

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{Language, PROJECT_FILE, Project, Trouble, go};
+use super::files;
+use super::{Language, PROJECT_FILE, Project, go};
+use crate::Problem;
 use crate::grants::Capability;
 use crate::plugins::{self, Description, Role};
 
@@ -58,10 +60,10 @@ pub fn build(
     offline: bool,
     cache: Option<&Path>,
     say: &(dyn Fn(&str) + Sync),
-) -> Result<Built, Trouble> {
+) -> Result<Built, Problem> {
     let unfinished = project.work().join("unfinished").join(format!("{}.wasm", project.name));
     for folder in [place.parent(), unfinished.parent()].into_iter().flatten() {
-        std::fs::create_dir_all(folder).map_err(|e| Trouble::file("make", folder, &e))?;
+        std::fs::create_dir_all(folder).map_err(|e| files::problem("make", folder, &e))?;
     }
     let _ = std::fs::remove_file(&unfinished);
     let job = Job { project, output: unfinished.clone(), offline, say };
@@ -86,17 +88,17 @@ pub fn build(
 }
 
 /// Puts the finished component at its place in one move, also where that is on another file system.
-fn put(from: &Path, place: &Path) -> Result<(), Trouble> {
+fn put(from: &Path, place: &Path) -> Result<(), Problem> {
     if std::fs::rename(from, place).is_ok() {
         return Ok(());
     }
     let beside = place.with_extension("wasm.unfinished");
     let copied = std::fs::copy(from, &beside).and_then(|_| std::fs::rename(&beside, place));
-    copied.map_err(|e| Trouble::file("write", place, &e))
+    copied.map_err(|e| files::problem("write", place, &e))
 }
 
 /// Compares a component with what its project file promises.
-fn keeps_promises(project: &Project, description: &Description) -> Result<(), Trouble> {
+fn keeps_promises(project: &Project, description: &Description) -> Result<(), Problem> {
     let file = project.dir.join(PROJECT_FILE);
     let roles: Vec<Role> = project.roles.iter().copied().filter(|role| !description.roles.contains(role)).collect();
     if !roles.is_empty() {
@@ -105,11 +107,11 @@ fn keeps_promises(project: &Project, description: &Description) -> Result<(), Tr
             roles => roles.iter().map(Role::to_string).collect::<Vec<_>>().join(", "),
         };
         let what = format!("{} promises the roles {}", file.display(), names(&project.roles));
-        return Err(Trouble::new(format!("{what}; the component that was built exports {}", names(&description.roles)))
+        return Err(Problem::new(format!("{what}; the component that was built exports {}", names(&description.roles)))
             .hint(format!("export {} too, or take it out of `roles`", names(&roles))));
     }
     if let Some(more) = description.roles.iter().find(|role| !project.roles.contains(role)) {
-        return Err(Trouble::new(format!(
+        return Err(Problem::new(format!(
             "the component exports the role {more}, which {} does not promise",
             file.display()
         ))
@@ -125,7 +127,7 @@ fn keeps_promises(project: &Project, description: &Description) -> Result<(), Tr
     }
     if let Some(refused) = description.refusals.first() {
         let mut trouble =
-            Trouble::new(format!("{} was built, and this runner would not use it: {}", project.name, refused.reason));
+            Problem::new(format!("{} was built, and this runner would not use it: {}", project.name, refused.reason));
         trouble.hints.clone_from(&refused.hints);
         return Err(trouble);
     }
@@ -133,12 +135,12 @@ fn keeps_promises(project: &Project, description: &Description) -> Result<(), Tr
 }
 
 /// Trouble with capabilities that the sources use and the project file does not declare.
-fn undeclared(project: &Project, capabilities: &[Capability]) -> Trouble {
+fn undeclared(project: &Project, capabilities: &[Capability]) -> Problem {
     let names = |list: &[Capability]| list.iter().map(|c| c.name()).collect::<Vec<_>>().join(", ");
     let all: Vec<String> =
         project.capabilities.iter().chain(capabilities).map(|capability| format!("{:?}", capability.name())).collect();
     let file = project.dir.join(PROJECT_FILE);
-    Trouble::new(format!("{} imports {}, which {} does not declare", project.name, names(capabilities), file.display()))
+    Problem::new(format!("{} imports {}, which {} does not declare", project.name, names(capabilities), file.display()))
         .hint(format!("write `capabilities = [{}]` there; an operator must grant it, too", all.join(", ")))
 }
 
@@ -149,12 +151,12 @@ fn capabilities_named(words: &str, form: impl Fn(&str) -> String) -> Vec<Capabil
 }
 
 /// A source file that must be there.
-fn source_of(project: &Project, path: &str) -> Result<PathBuf, Trouble> {
+fn source_of(project: &Project, path: &str) -> Result<PathBuf, Problem> {
     let file = project.dir.join(path);
     if file.is_file() {
         return Ok(file);
     }
-    Err(Trouble::new(format!("{} is missing", file.display())).hint(format!(
+    Err(Problem::new(format!("{} is missing", file.display())).hint(format!(
         "`runner plugin new {} --lang {}` in another folder shows what belongs where",
         project.name, project.language
     )))

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use super::Job;
 use super::venv::Venv;
-use crate::authoring::{Project, Trouble, contract, files, tools};
+use crate::Problem;
+use crate::authoring::{Project, contract, files, tools};
 use crate::plugins::Role;
 
 /// The tool and the release that runner is tested with.
@@ -16,7 +17,7 @@ const VERSION: &str = "0.25.1";
 const ENTRY: &str = "runner_entry";
 
 /// Builds the project into `job.output`.
-pub(super) fn build(job: &Job<'_>) -> Result<(), Trouble> {
+pub(super) fn build(job: &Job<'_>) -> Result<(), Problem> {
     let project = job.project;
     for role in &project.roles {
         super::source_of(project, &format!("src/{}.py", snake(*role)))?;
@@ -58,7 +59,7 @@ fn snake(role: Role) -> String {
 }
 
 /// What componentize-py says of an import that the project does not declare is hard to read.
-fn explained(project: &Project, trouble: Trouble) -> Trouble {
+fn explained(project: &Project, trouble: Problem) -> Problem {
     let missing = super::capabilities_named(&trouble.message, |name| {
         format!("No module named 'wit_world.imports.{name}'|cannot import name '{name}' from 'wit_world.imports'")
     });
@@ -66,14 +67,14 @@ fn explained(project: &Project, trouble: Trouble) -> Trouble {
     if missing.is_empty() { trouble } else { super::undeclared(project, &missing) }
 }
 
-fn find_or_install(job: &Job<'_>) -> Result<PathBuf, Trouble> {
+fn find_or_install(job: &Job<'_>) -> Result<PathBuf, Problem> {
     let venv = Venv::of(&job.project.dir);
     if let Some(found) = venv.command(TOOL).into_iter().chain(tools::on_path(TOOL)).find(|file| is_release(file)) {
         return Ok(found);
     }
     venv.install(job, TOOL, VERSION, "it makes the component")?;
     let place = venv.command(TOOL).filter(|file| is_release(file));
-    place.ok_or_else(|| Trouble::new(format!("pip installed {TOOL}, and it does not run")))
+    place.ok_or_else(|| Problem::new(format!("pip installed {TOOL}, and it does not run")))
 }
 
 fn is_release(tool: &Path) -> bool {
@@ -109,7 +110,7 @@ mod tests {
             roles: vec![Role::Promotion],
             capabilities: Vec::new(),
         };
-        let said = Trouble::new("ImportError: cannot import name 'http' from 'wit_world.imports' (/a/__init__.py)");
+        let said = Problem::new("ImportError: cannot import name 'http' from 'wit_world.imports' (/a/__init__.py)");
         assert!(explained(&project, said.clone()).message.contains("imports http"));
         project.capabilities.push(Capability::Http);
         assert_eq!(explained(&project, said.clone()), said);

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::Job;
-use crate::authoring::{Project, Trouble, files, tools};
+use crate::Problem;
+use crate::authoring::{Project, files, tools};
 
 /// The guest's target: without WASI, and part of every release of Rust.
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -13,7 +14,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 const SDK_MANIFEST: &str = include_str!("sdk.toml");
 
 /// Puts the SDK and the contract into the project, where its manifest looks for them.
-pub(in crate::authoring) fn put_sdk(project: &Project) -> Result<(), Trouble> {
+pub(in crate::authoring) fn put_sdk(project: &Project) -> Result<(), Problem> {
     let work = project.work();
     files::renew(&work.join("wit"), files::CONTRACT)?;
     let sdk = work.join("rust/sdk");
@@ -25,7 +26,7 @@ pub(in crate::authoring) fn put_sdk(project: &Project) -> Result<(), Trouble> {
 }
 
 /// Builds the project into `job.output`.
-pub(super) fn build(job: &Job<'_>) -> Result<(), Trouble> {
+pub(super) fn build(job: &Job<'_>) -> Result<(), Problem> {
     let project = job.project;
     super::source_of(project, "Cargo.toml")?;
     let get = ["install Rust: https://rustup.rs", "rustup target add wasm32-unknown-unknown"];
@@ -39,14 +40,14 @@ pub(super) fn build(job: &Job<'_>) -> Result<(), Trouble> {
     }
     let said = tools::run(command.current_dir(&project.dir))?;
     let built = component_of(&said).ok_or_else(|| {
-        Trouble::new("cargo built no component: the crate has no library of the kind `cdylib`")
+        Problem::new("cargo built no component: the crate has no library of the kind `cdylib`")
             .hint("put `[lib]` and `crate-type = [\"cdylib\"]` into Cargo.toml")
     })?;
-    std::fs::copy(&built, &job.output).map(drop).map_err(|e| Trouble::file("copy", &built, &e))
+    std::fs::copy(&built, &job.output).map(drop).map_err(|e| files::problem("copy", &built, &e))
 }
 
 /// Whether the guest target's standard library is installed.
-fn target_is_there() -> Result<(), Trouble> {
+fn target_is_there() -> Result<(), Problem> {
     let add = "rustup target add wasm32-unknown-unknown";
     let rustc = tools::need("rustc", "it compiles Rust plugins", &["install Rust: https://rustup.rs", add])?;
     let folder = tools::run(Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]))?;
@@ -54,7 +55,7 @@ fn target_is_there() -> Result<(), Trouble> {
         let name = entry.file_name();
         name.to_string_lossy().starts_with("libstd-")
     });
-    if has_std { Ok(()) } else { Err(Trouble::new(format!("Rust's target {TARGET} is not installed")).hint(add)) }
+    if has_std { Ok(()) } else { Err(Problem::new(format!("Rust's target {TARGET} is not installed")).hint(add)) }
 }
 
 /// The last component among the files that cargo says it wrote.

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Job;
-use crate::authoring::{Trouble, tools};
+use crate::Problem;
+use crate::authoring::tools;
 
 /// The virtual environment of a project, there or not.
 pub(super) struct Venv {
@@ -23,12 +24,12 @@ impl Venv {
     }
 
     /// Installs a package, after saying so; makes the environment first where it is not there.
-    pub(super) fn install(&self, job: &Job<'_>, package: &str, version: &str, purpose: &str) -> Result<(), Trouble> {
+    pub(super) fn install(&self, job: &Job<'_>, package: &str, version: &str, purpose: &str) -> Result<(), Problem> {
         let wanted = format!("{package}=={version}");
         let venv = self.dir.display();
         let by_hand = format!("python3 -m venv {venv} && {venv}/bin/pip install {wanted}");
         if job.offline {
-            return Err(Trouble::new(format!("{wanted} is not installed ({purpose}), and --offline forbids to fetch it"))
+            return Err(Problem::new(format!("{wanted} is not installed ({purpose}), and --offline forbids to fetch it"))
                 .hint(by_hand));
         }
         let python = tools::need(
@@ -44,7 +45,7 @@ impl Venv {
 
     /// Makes the environment where it is not there, and returns the pip that installs into it. Debian's Python comes without the
     /// module that puts pip into an environment; there a pip from outside does as well.
-    fn pip(&self, python: &Path) -> Result<Command, Trouble> {
+    fn pip(&self, python: &Path) -> Result<Command, Problem> {
         let inside = self.dir.join("bin/python");
         let own = || {
             let mut pip = Command::new(&inside);

@@ -3,7 +3,8 @@
 use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding};
 
-use crate::authoring::{PROJECT_FILE, Project, Trouble, contract};
+use crate::Problem;
+use crate::authoring::{PROJECT_FILE, Project, contract};
 use crate::grants::Capability;
 use crate::plugins::Role;
 
@@ -15,13 +16,13 @@ const DENY: &[u8] = include_bytes!("deny.wasm");
 const DENY_BUT_RANDOM: &[u8] = include_bytes!("deny-random.wasm");
 
 /// Makes the component. Errors where the program and its project file say different things.
-pub(super) fn link(project: &Project, module: &[u8]) -> Result<Vec<u8>, Trouble> {
-    let imports = imports(module).map_err(|e| Trouble::new(format!("go wrote a module that cannot be read: {e}")))?;
+pub(super) fn link(project: &Project, module: &[u8]) -> Result<Vec<u8>, Problem> {
+    let imports = imports(module).map_err(|e| Problem::new(format!("go wrote a module that cannot be read: {e}")))?;
     let calls = |name: &str| imports.iter().any(|(module, import)| module == WASI && import == name);
     same_roles(project, calls)?;
     same_capabilities(project, &imports)?;
 
-    let bug = |e: &dyn std::fmt::Display| Trouble::new(format!("the component cannot be put together: {e:#}"));
+    let bug = |e: &dyn std::fmt::Display| Problem::new(format!("the component cannot be put together: {e:#}"));
     let mut module = module.to_vec();
     let (resolve, world) = contract::resolve(project)?;
     wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).map_err(|e| bug(&e))?;
@@ -61,7 +62,7 @@ fn imports(module: &[u8]) -> wasmparser::Result<Vec<(String, String)>> {
 
 /// A role that the code registers and the project file does not name would never be asked, and the other way round would fail in
 /// each call.
-fn same_roles(project: &Project, calls: impl Fn(&str) -> bool) -> Result<(), Trouble> {
+fn same_roles(project: &Project, calls: impl Fn(&str) -> bool) -> Result<(), Problem> {
     for role in Role::ALL {
         let (marker, function) = match role {
             Role::HealthCheck => ("runner_health_check", "plugin.HealthCheck"),
@@ -71,12 +72,12 @@ fn same_roles(project: &Project, calls: impl Fn(&str) -> bool) -> Result<(), Tro
         match (project.roles.contains(&role), calls(marker)) {
             (true, false) => {
                 let trouble =
-                    Trouble::new(format!("{PROJECT_FILE} names the role {role}, and nothing in the code calls {function}"));
+                    Problem::new(format!("{PROJECT_FILE} names the role {role}, and nothing in the code calls {function}"));
                 return Err(trouble.hint(format!("register it: func init() {{ {function}(...) }}")));
             }
             (false, true) => {
                 let trouble =
-                    Trouble::new(format!("the code calls {function}, and {PROJECT_FILE} does not name the role {role}"));
+                    Problem::new(format!("the code calls {function}, and {PROJECT_FILE} does not name the role {role}"));
                 return Err(trouble.hint(format!("add \"{role}\" to its roles")));
             }
             _ => {}
@@ -86,7 +87,7 @@ fn same_roles(project: &Project, calls: impl Fn(&str) -> bool) -> Result<(), Tro
 }
 
 /// Code that uses a capability must say so: the project file is what people read.
-fn same_capabilities(project: &Project, imports: &[(String, String)]) -> Result<(), Trouble> {
+fn same_capabilities(project: &Project, imports: &[(String, String)]) -> Result<(), Problem> {
     let uses = |capability: &Capability| {
         let interface = format!("runner:plugin/{}@", capability.name());
         let fed = *capability == Capability::Random && imports.iter().any(|(_, import)| import == "runner_random");
@@ -97,7 +98,7 @@ fn same_capabilities(project: &Project, imports: &[(String, String)]) -> Result<
         Some(name) => {
             let what =
                 format!("the code uses runner.dev/plugin/{name}, and {PROJECT_FILE} does not name the capability {name}");
-            Err(Trouble::new(what).hint(format!("add \"{name}\" to its capabilities")))
+            Err(Problem::new(what).hint(format!("add \"{name}\" to its capabilities")))
         }
         None => Ok(()),
     }

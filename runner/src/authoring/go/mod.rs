@@ -9,7 +9,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{Job, Trouble, files, tools};
+use super::{Job, files, tools};
+use crate::Problem;
 
 mod link;
 
@@ -28,12 +29,12 @@ const GET: [&str; 2] =
 /// # Errors
 ///
 /// What cannot be written.
-pub(super) fn put_sdk(dir: &Path) -> Result<(), Trouble> {
+pub(super) fn put_sdk(dir: &Path) -> Result<(), Problem> {
     files::renew(&dir.join(SDK), files::SDK_GO)
 }
 
 /// Builds the project into `job.output`.
-pub(super) fn build(job: &Job<'_>) -> Result<(), Trouble> {
+pub(super) fn build(job: &Job<'_>) -> Result<(), Problem> {
     let (project, go) = (job.project, tools::need("go", "it builds Go plugins", &GET)?);
     let go = |arguments: &[&str]| {
         let mut command = Command::new(&go);
@@ -44,35 +45,35 @@ pub(super) fn build(job: &Job<'_>) -> Result<(), Trouble> {
         command
     };
     if !project.dir.join("go.mod").is_file() {
-        return Err(Trouble::new(format!("there is no go.mod in {}", project.dir.display()))
+        return Err(Problem::new(format!("there is no go.mod in {}", project.dir.display()))
             .hint(format!("in that folder: `go mod init example.org/{}`", project.name)));
     }
     require_version(&tools::run(&mut go(&["env", "GOVERSION"]))?)?;
     find_sdk(job, &go)?;
 
-    let work = fs::canonicalize(&project.dir).map_err(|e| Trouble::file("find", &project.dir, &e))?;
+    let work = fs::canonicalize(&project.dir).map_err(|e| files::problem("find", &project.dir, &e))?;
     let (overlay, core) = (write_exports(job, &work)?, project.work().join("core.wasm"));
     let mut command = go(&["build", "-trimpath", "-buildvcs=false", "-buildmode=c-shared", "-ldflags=-s -w"]);
     command.arg("-overlay").arg(&overlay).arg("-o").arg(work.join(".runner/core.wasm")).arg(".");
     tools::run(command.env("GOOS", "wasip1").env("GOARCH", "wasm").env("CGO_ENABLED", "0"))?;
 
-    let module = fs::read(&core).map_err(|e| Trouble::file("read", &core, &e))?;
+    let module = fs::read(&core).map_err(|e| files::problem("read", &core, &e))?;
     let component = link::link(project, &module)?;
     // Beside its place, from where it can be moved there.
     let unfinished = job.output.with_extension("wasm.unfinished");
-    fs::write(&unfinished, component).map_err(|e| Trouble::file("write", &unfinished, &e))?;
-    fs::rename(&unfinished, &job.output).map_err(|e| Trouble::file("write", &job.output, &e))?;
+    fs::write(&unfinished, component).map_err(|e| files::problem("write", &unfinished, &e))?;
+    fs::rename(&unfinished, &job.output).map_err(|e| files::problem("write", &job.output, &e))?;
     let _ = fs::remove_file(&core);
     Ok(())
 }
 
 /// Refuses a Go that is too old.
-fn require_version(version: &str) -> Result<(), Trouble> {
+fn require_version(version: &str) -> Result<(), Problem> {
     let version = version.trim();
     let minor = version.strip_prefix("go1.").and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
     match minor.and_then(|minor| minor.parse::<u32>().ok()) {
         Some(minor) if minor < OLDEST => {
-            let trouble = Trouble::new(format!("this is {version}, and Go plugins need Go 1.{OLDEST} or newer"));
+            let trouble = Problem::new(format!("this is {version}, and Go plugins need Go 1.{OLDEST} or newer"));
             Err(GET.iter().fold(trouble, |trouble, hint| trouble.hint(*hint)))
         }
         // A version of another form is a development one: newer than all.
@@ -81,9 +82,9 @@ fn require_version(version: &str) -> Result<(), Trouble> {
 }
 
 /// Sees to it that the project has the SDK: where its `go.mod` says nothing of it, a line for the copy beside the project is added.
-fn find_sdk(job: &Job<'_>, go: &dyn Fn(&[&str]) -> Command) -> Result<(), Trouble> {
+fn find_sdk(job: &Job<'_>, go: &dyn Fn(&[&str]) -> Command) -> Result<(), Problem> {
     let text = tools::run(&mut go(&["mod", "edit", "-json"]))?;
-    let module: Value = serde_json::from_str(&text).map_err(|e| Trouble::new(format!("`go mod edit -json` said: {e}")))?;
+    let module: Value = serde_json::from_str(&text).map_err(|e| Problem::new(format!("`go mod edit -json` said: {e}")))?;
     let all = |key: &str| module[key].as_array().cloned().unwrap_or_default();
     let replaced = all("Replace").iter().find(|r| r["Old"]["Path"] == MODULE).map(|r| r["New"]["Path"].clone());
     let required = all("Require").iter().any(|r| r["Path"] == MODULE);
@@ -102,7 +103,7 @@ fn find_sdk(job: &Job<'_>, go: &dyn Fn(&[&str]) -> Command) -> Result<(), Troubl
 }
 
 /// Writes the file that exports the project's roles: of the package `main`, but not among its files. Returns where it says so.
-fn write_exports(job: &Job<'_>, dir: &Path) -> Result<std::path::PathBuf, Trouble> {
+fn write_exports(job: &Job<'_>, dir: &Path) -> Result<std::path::PathBuf, Problem> {
     let (work, mut text) = (dir.join(".runner"), String::from("package main\n\nimport (\n"));
     let roles = job.project.roles.iter().map(|role| role.name().replace('-', ""));
     for package in roles.chain(["configuration".to_owned()]) {

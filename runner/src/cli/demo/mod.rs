@@ -76,7 +76,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
 
 /// The plugin files, with the three that the story needs among them.
 fn chosen(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let found = plugins::find(paths)?;
+    let found = plugins::find(paths).map_err(Failure::bad_input)?;
     let names: Vec<String> = found.iter().map(|path| PluginSource { path: path.clone(), name: None }.name()).collect();
     let missing: Vec<&str> = PLUGINS.into_iter().filter(|plugin| !names.iter().any(|name| name == plugin)).collect();
     if missing.is_empty() {

@@ -117,7 +117,7 @@ impl<'a> Play<'a> {
         self.show("after:", &after);
         let mut problems = Vec::new();
         if status != Some(Outcome::PluginRefused.exit_status()) {
-            problems.push(ended(&format!("join of {}, which was to be refused,", node.name), status).message);
+            problems.push(ended(&format!("join of {}, which was to be refused,", node.name), status).problem.message);
         }
         if before.list() != after.list() {
             problems.push(format!("the member list is not what it was before {} wanted to join", node.name));

@@ -10,9 +10,10 @@ use std::time::Duration;
 use futures::future::join_all;
 use tempfile::TempDir;
 
+use crate::Problem;
 use crate::cluster::etcd::EtcdCluster;
 use crate::launch::{MemberConfig, ProcessConfig, ProcessLauncher};
-use crate::pipeline::{DataDir, Failure, Identity, LaunchError, Launcher, Outcome, Running};
+use crate::pipeline::{DataDir, Failure, Identity, Launcher, Outcome, Running};
 use crate::tls::ClientTls;
 
 /// The folder and the nodes in it.
@@ -136,7 +137,7 @@ impl Stage {
         });
         let stopped = join_all(stops).await;
         if let Some(error) = stopped.into_iter().find_map(Result::err) {
-            let mut failure = Failure { outcome: Outcome::Stuck, ..Failure::from(error) };
+            let mut failure = error.ends(Outcome::Stuck);
             failure.hints.push(format!("its files are still in {}", self.folder().display()));
             let _ = self.folder.keep();
             return Err(failure);
@@ -186,7 +187,7 @@ fn free_ports() -> io::Result<[u16; 3]> {
 
 /// Stops the node's member. The folder is the demo's own, so whoever's data is in it is the demo's; an etcd that has just come up has no
 /// log yet that says whose, and gets a moment for it.
-async fn end(launcher: &ProcessLauncher) -> Result<(), LaunchError> {
+async fn end(launcher: &ProcessLauncher) -> Result<(), Problem> {
     for _ in 0..100 {
         if let DataDir::Member { cluster_id, member_id } = launcher.data_dir().await? {
             return launcher.stop(&Identity { cluster_id, member_id }).await.map(drop);

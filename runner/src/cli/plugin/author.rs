@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::authoring::{self, Language, Project};
 use crate::cli::{Ended, Frame, Output};
 use crate::grants::Capability;
-use crate::pipeline::Outcome;
+use crate::pipeline::{Failure, Outcome};
 use crate::plugins::Role;
 
 /// Arguments of `runner plugin new`.
@@ -58,7 +58,7 @@ pub(super) fn new(args: New, frame: &Frame) -> Ended {
     capabilities.sort();
     capabilities.dedup();
     let project = Project { dir, name: args.name, language: args.lang, roles, capabilities };
-    let files = authoring::create(&project)?;
+    let files = authoring::create(&project).map_err(Failure::bad_input)?;
     let dir = project.dir.display();
     match frame.global.output {
         Output::Text => {
@@ -75,11 +75,12 @@ pub(super) fn new(args: New, frame: &Frame) -> Ended {
 }
 
 pub(super) fn build(args: &Build, frame: &Frame) -> Ended {
-    let project = Project::load(&args.dir)?;
+    let project = Project::load(&args.dir).map_err(Failure::bad_input)?;
     let printer = &frame.printer;
     let say = |line: &str| printer.say(line);
     let place = args.to.clone().unwrap_or_else(|| project.component());
-    let built = authoring::build(&project, &place, args.offline, frame.defaults.plugin_cache().as_deref(), &say)?;
+    let built = authoring::build(&project, &place, args.offline, frame.defaults.plugin_cache().as_deref(), &say)
+        .map_err(Failure::bad_input)?;
     let shown = match frame.global.output {
         Output::Text => built.to_string(),
         Output::Json => serde_json::to_string_pretty(&built).unwrap_or_default(),

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
-use crate::surroundings::{Header, HttpRequest, Refused};
+use crate::grants::{Header, HttpRequest, Refused};
 use host::Pattern;
 
 mod address;

@@ -10,7 +10,7 @@ use crate::kubernetes::ApiError;
 
 /// The Lease of a simulated API server.
 #[derive(Default)]
-pub struct MemoryLease {
+pub(crate) struct MemoryLease {
     state: Mutex<State>,
 }
 
@@ -25,27 +25,27 @@ struct State {
 
 impl MemoryLease {
     /// The API goes away in its call of this number and stays away. `applied`: that call still took effect, only its answer is lost.
-    pub fn away_from(&self, call: u64, applied: bool) {
+    pub(crate) fn away_from(&self, call: u64, applied: bool) {
         self.lock().away = Some((call, applied));
     }
 
     /// The API is back.
-    pub fn back(&self) {
+    pub(crate) fn back(&self) {
         self.lock().away = None;
     }
 
     /// How many calls there were.
-    pub fn calls(&self) -> u64 {
+    pub(crate) fn calls(&self) -> u64 {
         self.lock().calls
     }
 
     /// The Lease now.
-    pub fn lease(&self) -> Option<Lease> {
+    pub(crate) fn lease(&self) -> Option<Lease> {
         self.lock().lease.clone()
     }
 
     /// Puts a Lease there, as somebody else would.
-    pub fn put(&self, lease: Lease) {
+    pub(crate) fn put(&self, lease: Lease) {
         let mut state = self.lock();
         state.version += 1;
         state.lease = Some(versioned(lease, state.version));

@@ -18,9 +18,9 @@ pub use holder::Holder;
 use record::{Decision, Identity, Observer};
 pub use store::{ApiLease, LeaseStore};
 
-pub mod memory;
-
 mod holder;
+#[cfg(test)]
+pub(super) mod memory;
 mod record;
 mod store;
 

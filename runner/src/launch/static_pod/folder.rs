@@ -13,9 +13,9 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::manifest::FILE;
+use crate::Problem;
 use crate::launch::mark::MARK;
 use crate::launch::refuse;
-use crate::pipeline::LaunchError;
 
 /// The new manifest, until it is whole. The kubelet reads no file whose name begins with a dot.
 const UNFINISHED: &str = ".etcd.yaml.runner";
@@ -51,7 +51,7 @@ pub(super) enum Found {
 
 impl Folder {
     /// Opens the folder. Refuses one that is not there, is a link, or that others may write to.
-    pub(super) fn open(path: &Path) -> Result<Self, LaunchError> {
+    pub(super) fn open(path: &Path) -> Result<Self, Problem> {
         let name = path.display();
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
         let handle = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| match error {
@@ -83,14 +83,14 @@ impl Folder {
     }
 
     /// Whether this process may write there.
-    pub(super) fn writable(&self) -> Result<(), LaunchError> {
+    pub(super) fn writable(&self) -> Result<(), Problem> {
         use rustix::fs::Access;
         rustix::fs::accessat(&self.handle, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
             .map_err(|e| cannot("write to", &self.path, e))
     }
 
     /// What is at the manifest's place.
-    pub(super) fn found(&self) -> Result<Found, LaunchError> {
+    pub(super) fn found(&self) -> Result<Found, Problem> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let handle = match rustix::fs::openat(&self.handle, FILE, flags, Mode::empty()) {
             Ok(handle) => handle,
@@ -115,7 +115,7 @@ impl Folder {
     }
 
     /// Puts the manifest there, whole or not at all, mode 0600. Replaces one of ours; the caller has looked that it is.
-    pub(super) fn write(&self, text: &str) -> Result<(), LaunchError> {
+    pub(super) fn write(&self, text: &str) -> Result<(), Problem> {
         let unfinished = self.path.join(UNFINISHED);
         self.remove_file(UNFINISHED)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -135,13 +135,13 @@ impl Folder {
 
     /// Takes our manifest away, and what a killed runner left of one; tells whether there was a manifest. The caller has looked that
     /// it is ours.
-    pub(super) fn remove(&self) -> Result<bool, LaunchError> {
+    pub(super) fn remove(&self) -> Result<bool, Problem> {
         self.remove_file(UNFINISHED)?;
         let there = self.remove_file(FILE)?;
         self.sync().map(|()| there)
     }
 
-    fn remove_file(&self, name: &str) -> Result<bool, LaunchError> {
+    fn remove_file(&self, name: &str) -> Result<bool, Problem> {
         match rustix::fs::unlinkat(&self.handle, name, AtFlags::empty()) {
             Ok(()) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
@@ -150,16 +150,16 @@ impl Folder {
     }
 
     /// The file's name reaches the disk, too: after a power cut the journal and the folder must not tell different stories.
-    fn sync(&self) -> Result<(), LaunchError> {
+    fn sync(&self) -> Result<(), Problem> {
         rustix::fs::fsync(&self.handle).map_err(|e| cannot("write to", &self.path, e))
     }
 }
 
-fn cannot(act: &str, path: &Path, error: Errno) -> LaunchError {
+fn cannot(act: &str, path: &Path, error: Errno) -> Problem {
     failed(act, path, &error.into())
 }
 
-fn failed(act: &str, path: &Path, error: &std::io::Error) -> LaunchError {
+fn failed(act: &str, path: &Path, error: &std::io::Error) -> Problem {
     refuse(format!("cannot {act} {}: {error}", path.display()), &[])
 }
 

@@ -1,7 +1,7 @@
 //! Which etcd is in an image, as far as its name tells.
 
+use crate::Problem;
 use crate::launch::{EtcdVersion, refuse};
-use crate::pipeline::LaunchError;
 
 /// How an etcd version is given where the image's tag does not tell it.
 const HINT: &str = "say which etcd is in the image: --etcd-version 3.6.5, for example";
@@ -9,7 +9,7 @@ const HINT: &str = "say which etcd is in the image: --etcd-version 3.6.5, for ex
 /// The version of the etcd in this image: by the tag, or as `given`. The two may not say different things.
 ///
 /// A tag is read as its builders write it: `3.5.16-0` (kubeadm's, whose last number counts their builds), `v3.5.21-k3s1`.
-pub(super) fn version(image: &str, given: Option<&str>) -> Result<EtcdVersion, LaunchError> {
+pub(super) fn version(image: &str, given: Option<&str>) -> Result<EtcdVersion, Problem> {
     check(image)?;
     let tagged = tag(image).and_then(etcd_in);
     match (given, tagged) {
@@ -28,7 +28,7 @@ pub(super) fn version(image: &str, given: Option<&str>) -> Result<EtcdVersion, L
 }
 
 /// Refuses what cannot be an image's name, before the kubelet does where nobody looks.
-fn check(image: &str) -> Result<(), LaunchError> {
+fn check(image: &str) -> Result<(), Problem> {
     if image.is_empty() {
         let hint = "give it with --image, for example --image registry.k8s.io/etcd:3.6.5-0";
         return Err(refuse("a static pod needs the image of its etcd", &[hint]));

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::Problem;
 use crate::launch::{MANIFESTS_DIR, StaticPodConfig, data_dir, refuse};
-use crate::pipeline::LaunchError;
 
 /// Where a kubelet keeps pods' logs unless told otherwise.
 const POD_LOGS: &str = "/var/log/pods";
@@ -25,7 +25,7 @@ pub(super) struct Kubelet {
 
 impl Kubelet {
     /// Reads the configuration. One that is not there, or not for us to read, says nothing: a distribution may keep it elsewhere.
-    pub(super) fn read(path: &Path) -> Result<Self, LaunchError> {
+    pub(super) fn read(path: &Path) -> Result<Self, Problem> {
         let mut text = String::new();
         match File::open(path).and_then(|file| file.take(MOST).read_to_string(&mut text)) {
             Ok(_) => {}
@@ -43,7 +43,7 @@ impl Kubelet {
     }
 
     /// The manifests folder: as given, which must be the kubelet's where that is known; else the kubelet's; else kubeadm's.
-    pub(super) fn manifests_dir(&self, config: &StaticPodConfig) -> Result<PathBuf, LaunchError> {
+    pub(super) fn manifests_dir(&self, config: &StaticPodConfig) -> Result<PathBuf, Problem> {
         let source = config.kubelet_config.display();
         match (&config.manifests_dir, &self.static_pod_path) {
             (_, Some(theirs)) if theirs.as_os_str().is_empty() => {
@@ -88,7 +88,7 @@ mod tests {
             kubelet_config: path.clone(),
             ..StaticPodConfig::default()
         };
-        let named = |error: LaunchError| error.message.replace(path.to_str().unwrap(), "FILE");
+        let named = |error: Problem| error.message.replace(path.to_str().unwrap(), "FILE");
         let kubelet = Kubelet::read(&path).map_err(named)?;
         Ok((kubelet.manifests_dir(&config).map_err(named)?, kubelet.pod_logs()))
     }

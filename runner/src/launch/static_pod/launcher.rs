@@ -13,10 +13,11 @@ use super::kubelet::Kubelet;
 use super::manifest::{self, manifest, mounts};
 use super::pod_log::Starts;
 use super::probes::Probes;
+use crate::Problem;
 use crate::launch::data_dir::Claim;
 use crate::launch::procs::{self, Process};
 use crate::launch::{EtcdVersion, MemberConfig, StaticPodConfig, blocking, data_dir, log, mark, preflight, refuse};
-use crate::pipeline::{DataDir, Discard, Guarded, Identity, LaunchError, Launcher, MemberSpec, Running, Started};
+use crate::pipeline::{DataDir, Discard, Guarded, Identity, Launcher, MemberSpec, Running, Started};
 
 /// How many of the member's last words are told.
 const LAST_WORDS: usize = 20;
@@ -62,15 +63,15 @@ impl StaticPodLauncher {
         &self.config
     }
 
-    fn etcd(&self) -> Result<EtcdVersion, LaunchError> {
+    fn etcd(&self) -> Result<EtcdVersion, Problem> {
         image::version(&self.config.image, self.config.etcd_version.as_deref())
     }
 
-    fn kubelet(&self) -> Result<Kubelet, LaunchError> {
+    fn kubelet(&self) -> Result<Kubelet, Problem> {
         Kubelet::read(&self.config.kubelet_config)
     }
 
-    fn folder(&self) -> Result<Folder, LaunchError> {
+    fn folder(&self) -> Result<Folder, Problem> {
         Folder::open(&self.kubelet()?.manifests_dir(&self.config)?)
     }
 
@@ -92,14 +93,14 @@ impl StaticPodLauncher {
     }
 
     /// Everything but the ports.
-    fn check(&self) -> Result<(), LaunchError> {
+    fn check(&self) -> Result<(), Problem> {
         Probes::of(&self.config.member, &self.etcd()?, self.config.startup_timeout)?;
         mounts(&self.config.member)?;
         preflight::member(&self.config.member, Vec::new())?;
         self.folder()?.writable()
     }
 
-    fn refuse_foreign(&self, folder: &Folder, what: &str) -> LaunchError {
+    fn refuse_foreign(&self, folder: &Folder, what: &str) -> Problem {
         let path = folder.manifest();
         let hints = [
             "the kubelet runs one etcd here already, or will: see `crictl ps -a --name etcd`".to_owned(),
@@ -110,7 +111,7 @@ impl StaticPodLauncher {
 
     /// Whose the manifest or the data is, where it is not this member's. A manifest that runner did not write is somebody else's even
     /// while nothing runs: the kubelet will start it.
-    async fn others(&self, folder: &Folder, whose: &Identity) -> Result<Option<String>, LaunchError> {
+    async fn others(&self, folder: &Folder, whose: &Identity) -> Result<Option<String>, Problem> {
         match folder.found()? {
             Found::Foreign { what } => return Ok(Some(format!("{} is {what}", folder.manifest().display()))),
             Found::Ours { text, .. } => {
@@ -127,14 +128,14 @@ impl StaticPodLauncher {
         })
     }
 
-    async fn has_data_of(&self, spec: &MemberSpec) -> Result<bool, LaunchError> {
+    async fn has_data_of(&self, spec: &MemberSpec) -> Result<bool, Problem> {
         let Some(whose) = &spec.identity else { return Ok(false) };
         Ok(data_dir::claimed(&self.config.member.data_dir, whose).await? == Claim::Its)
     }
 
     /// Waits until no etcd uses the data directory any more. The kubelet ends it; if it does not (it may be down), runner does: with
     /// the manifest gone, nobody starts it again.
-    async fn gone(&self, whose: &Identity) -> Result<bool, LaunchError> {
+    async fn gone(&self, whose: &Identity) -> Result<bool, Problem> {
         let deadline = Instant::now() + KUBELET_ENDS;
         let mut seen = false;
         while self.runs().await {
@@ -149,7 +150,7 @@ impl StaticPodLauncher {
         Ok(seen)
     }
 
-    async fn end(&self, whose: &Identity) -> Result<(), LaunchError> {
+    async fn end(&self, whose: &Identity) -> Result<(), Problem> {
         for pid in self.processes().await {
             // A minute has passed: whose it is now is read again.
             if data_dir::claimed(&self.config.member.data_dir, whose).await? != Claim::Its {
@@ -181,7 +182,7 @@ impl StaticPodLauncher {
 
 #[async_trait]
 impl Launcher for StaticPodLauncher {
-    async fn preflight(&self) -> Result<(), LaunchError> {
+    async fn preflight(&self) -> Result<(), Problem> {
         let runs = self.runs().await;
         self.check()?;
         let folder = self.folder()?;
@@ -199,7 +200,7 @@ impl Launcher for StaticPodLauncher {
         self.etcd().ok().map(|version| version.to_string())
     }
 
-    async fn data_dir(&self) -> Result<DataDir, LaunchError> {
+    async fn data_dir(&self) -> Result<DataDir, Problem> {
         data_dir::inspected(&self.config.member.data_dir).await
     }
 
@@ -207,7 +208,7 @@ impl Launcher for StaticPodLauncher {
         self.config.member.data_dir.clone()
     }
 
-    async fn start(&self, spec: &MemberSpec) -> Result<Started, LaunchError> {
+    async fn start(&self, spec: &MemberSpec) -> Result<Started, Problem> {
         let _one_at_a_time = self.one_at_a_time.lock().await;
         if self.runs().await {
             return Ok(Started::Already);
@@ -288,7 +289,7 @@ impl Launcher for StaticPodLauncher {
         hints
     }
 
-    async fn stop(&self, whose: &Identity) -> Result<Guarded, LaunchError> {
+    async fn stop(&self, whose: &Identity) -> Result<Guarded, Problem> {
         let _no_start_meanwhile = self.one_at_a_time.lock().await;
         let folder = self.folder()?;
         if let Some(theirs) = self.others(&folder, whose).await? {
@@ -309,7 +310,7 @@ impl Launcher for StaticPodLauncher {
     }
 
     /// Always moves the data aside: kubeadm's tools and the kubelet work on the same directory.
-    async fn discard_data(&self, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, LaunchError> {
+    async fn discard_data(&self, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, Problem> {
         let _no_start_meanwhile = self.one_at_a_time.lock().await;
         let path = self.config.member.data_dir.clone();
         if let Some(theirs) = self.others(&self.folder()?, whose).await? {

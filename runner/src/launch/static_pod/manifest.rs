@@ -19,9 +19,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::probes::Probes;
 use super::yaml;
+use crate::Problem;
 use crate::launch::flags::{self, Wiring};
 use crate::launch::{EtcdVersion, MemberConfig, StaticPodConfig, mark, refuse, url};
-use crate::pipeline::{LaunchError, MemberSpec};
+use crate::pipeline::MemberSpec;
 
 /// The manifest's name in the kubelet's folder, as kubeadm's.
 pub(super) const FILE: &str = "etcd.yaml";
@@ -33,7 +34,7 @@ const ADVERTISED: &str = "kubeadm.kubernetes.io/etcd.advertise-client-urls";
 const NODE_CRITICAL: i32 = 2_000_001_000;
 
 /// The manifest of this member, whole.
-pub(super) fn manifest(spec: &MemberSpec, config: &StaticPodConfig, version: &EtcdVersion) -> Result<String, LaunchError> {
+pub(super) fn manifest(spec: &MemberSpec, config: &StaticPodConfig, version: &EtcdVersion) -> Result<String, Problem> {
     let pod = serde_json::to_value(pod(spec, config, version)?)
         .map_err(|e| refuse(format!("the manifest cannot be written: {e}"), &[]))?;
     Ok(format!("{}\n{}", mark::line(&spec.name, spec.identity.as_ref()), yaml::document(&pod)))
@@ -57,7 +58,7 @@ pub fn listen_client_urls(urls: &[String]) -> Vec<String> {
     all
 }
 
-fn pod(spec: &MemberSpec, config: &StaticPodConfig, version: &EtcdVersion) -> Result<Pod, LaunchError> {
+fn pod(spec: &MemberSpec, config: &StaticPodConfig, version: &EtcdVersion) -> Result<Pod, Problem> {
     let member = &config.member;
     let probes = Probes::of(member, version, config.startup_timeout)?;
     let mounts = mounts(member)?;
@@ -119,7 +120,7 @@ fn pod(spec: &MemberSpec, config: &StaticPodConfig, version: &EtcdVersion) -> Re
 }
 
 /// `etcd` and its flags: kubeadm's own in the order of their names, then the operator's, who may say otherwise.
-fn command(spec: &MemberSpec, member: &MemberConfig, version: &EtcdVersion) -> Result<Vec<String>, LaunchError> {
+fn command(spec: &MemberSpec, member: &MemberConfig, version: &EtcdVersion) -> Result<Vec<String>, Problem> {
     let listen = member.listen_client_urls.clone().unwrap_or_else(|| listen_client_urls(&spec.client_urls));
     let wiring = Wiring { listen_client_urls: Some(&listen), ..Wiring::of(member, version.minor) };
     let mut flags = flags::flags(spec, &wiring);
@@ -141,7 +142,7 @@ fn command(spec: &MemberSpec, member: &MemberConfig, version: &EtcdVersion) -> R
 
 /// What of the node the pod sees, by the volumes' names: the data directory and the folder of the certificates, each at its own
 /// path.
-pub(super) fn mounts(member: &MemberConfig) -> Result<Vec<(&'static str, String)>, LaunchError> {
+pub(super) fn mounts(member: &MemberConfig) -> Result<Vec<(&'static str, String)>, Problem> {
     let mut mounts = vec![("etcd-data", member.data_dir.display().to_string())];
     if let Some(tls) = &member.tls {
         let mut folders: Vec<_> = tls.files().iter().filter_map(|file| file.parent()).collect();

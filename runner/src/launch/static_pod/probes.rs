@@ -10,8 +10,8 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{ContainerPort, HTTPGetAction, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use crate::Problem;
 use crate::launch::{EtcdVersion, MemberConfig, refuse, url};
-use crate::pipeline::LaunchError;
 
 /// The name of the port that the probes ask, as kubeadm's.
 const PORT: &str = "probe-port";
@@ -34,7 +34,7 @@ pub(super) struct Probes {
 
 impl Probes {
     /// kubeadm's numbers; `startup` is how long the member may take to come up.
-    pub(super) fn of(member: &MemberConfig, version: &EtcdVersion, startup: Duration) -> Result<Self, LaunchError> {
+    pub(super) fn of(member: &MemberConfig, version: &EtcdVersion, startup: Duration) -> Result<Self, Problem> {
         let (host, port) = asked(member)?;
         let probe = |path: &str, delay: Option<i32>, failures: i32, period: i32| Probe {
             failure_threshold: Some(failures),
@@ -96,7 +96,7 @@ fn threshold(time: Duration) -> i32 {
 }
 
 /// Host and port of the metrics URL.
-fn asked(member: &MemberConfig) -> Result<(String, u16), LaunchError> {
+fn asked(member: &MemberConfig) -> Result<(String, u16), Problem> {
     let Some(metrics) = &member.metrics_url else {
         let hint = "give it, http://127.0.0.1:2381 for example";
         return Err(refuse("a static pod's probes need etcd's metrics URL", &[hint]));

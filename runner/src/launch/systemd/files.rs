@@ -9,9 +9,10 @@ use std::time::SystemTime;
 use rustix::fs::OFlags;
 
 use super::unit::Files;
+use crate::Problem;
 use crate::launch::mark::{self, MARK};
 use crate::launch::{data_dir, refuse};
-use crate::pipeline::{Identity, LaunchError};
+use crate::pipeline::Identity;
 
 /// Where a unit's files are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub(super) struct Paths {
 
 impl Paths {
     /// Refuses a name that systemd would not take.
-    pub(super) fn of(dir: &Path, name: &str) -> Result<Self, LaunchError> {
+    pub(super) fn of(dir: &Path, name: &str) -> Result<Self, Problem> {
         let usable = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if name.is_empty() || name.starts_with('.') || name.len() > 200 || !name.chars().all(usable) {
             let hint = "use letters, digits, `-`, `_` and `.`; `.service` is added";
@@ -33,7 +34,7 @@ impl Paths {
     }
 
     /// Refuses files of somebody else at their places, and a folder where they could not be written.
-    pub(super) fn check(&self) -> Result<(), LaunchError> {
+    pub(super) fn check(&self) -> Result<(), Problem> {
         let folder = self.unit.parent().unwrap_or(Path::new("/"));
         if !folder.is_dir() {
             let hint = "units are read from /etc/systemd/system; give --unit-dir only where yours are elsewhere";
@@ -58,14 +59,14 @@ impl Paths {
     }
 
     /// Writes both, each whole or not at all.
-    pub(super) fn write(&self, files: &Files) -> Result<(), LaunchError> {
+    pub(super) fn write(&self, files: &Files) -> Result<(), Problem> {
         // The environment first: a unit without it would start a member of its own.
         place(&self.environment, &files.environment)?;
         place(&self.unit, &files.unit)
     }
 
     /// Removes both where they are ours; nothing to remove is success.
-    pub(super) fn remove(&self) -> Result<(), LaunchError> {
+    pub(super) fn remove(&self) -> Result<(), Problem> {
         for path in [&self.unit, &self.environment] {
             if ours(path)?.is_some() {
                 fs::remove_file(path).map_err(|e| refuse(format!("cannot remove {}: {e}", path.display()), &[]))?;
@@ -76,7 +77,7 @@ impl Paths {
 }
 
 /// When the file was written, where runner did; none where there is none; refuses what somebody else wrote. Follows no link.
-fn ours(path: &Path) -> Result<Option<SystemTime>, LaunchError> {
+fn ours(path: &Path) -> Result<Option<SystemTime>, Problem> {
     let name = path.display();
     let foreign = |what: &str| {
         let hint = "give the unit another name with --unit-name, or remove it if nobody needs it";
@@ -102,7 +103,7 @@ fn ours(path: &Path) -> Result<Option<SystemTime>, LaunchError> {
 }
 
 /// Mode 0600: an environment may hold secrets, and systemd reads it as root.
-fn place(path: &Path, text: &str) -> Result<(), LaunchError> {
+fn place(path: &Path, text: &str) -> Result<(), Problem> {
     let cannot = |e: std::io::Error| refuse(format!("cannot write {}: {e}", path.display()), &[]);
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());

@@ -7,11 +7,12 @@ use async_trait::async_trait;
 
 use super::files::Paths;
 use super::{systemctl, unit};
+use crate::Problem;
 use crate::launch::data_dir::Claim;
 use crate::launch::procs;
 use crate::launch::program::EtcdProgram;
 use crate::launch::{SystemdConfig, blocking, data_dir, flags, log, preflight, refuse};
-use crate::pipeline::{DataDir, Discard, Guarded, Identity, LaunchError, Launcher, MemberSpec, Running, Started};
+use crate::pipeline::{DataDir, Discard, Guarded, Identity, Launcher, MemberSpec, Running, Started};
 
 /// How many of the member's last words are told.
 const LAST_WORDS: usize = 20;
@@ -48,7 +49,7 @@ impl SystemdLauncher {
         format!("{}.service", self.config.unit)
     }
 
-    fn paths(&self) -> Result<Paths, LaunchError> {
+    fn paths(&self) -> Result<Paths, Problem> {
         Paths::of(&self.config.unit_dir, &self.config.unit)
     }
 
@@ -58,7 +59,7 @@ impl SystemdLauncher {
     }
 
     /// Everything but the ports.
-    async fn check(&self) -> Result<(), LaunchError> {
+    async fn check(&self) -> Result<(), Problem> {
         self.program.version().await?;
         let paths = self.paths()?;
         paths.check()?;
@@ -78,7 +79,7 @@ impl SystemdLauncher {
     }
 
     /// Whose the unit or the data is, where it is not this member's.
-    async fn others(&self, whose: &Identity) -> Result<Option<String>, LaunchError> {
+    async fn others(&self, whose: &Identity) -> Result<Option<String>, Problem> {
         let paths = self.paths()?;
         if let Some(theirs) = paths.identity().filter(|theirs| theirs != whose) {
             return Ok(Some(format!("{} was written for member {}", paths.unit.display(), theirs.member_id)));
@@ -102,7 +103,7 @@ impl SystemdLauncher {
 
 #[async_trait]
 impl Launcher for SystemdLauncher {
-    async fn preflight(&self) -> Result<(), LaunchError> {
+    async fn preflight(&self) -> Result<(), Problem> {
         self.check().await?;
         let (member, runs) = (self.config.member.clone(), self.runs().await);
         blocking(move || preflight::given_addresses(&member, !runs)).await
@@ -112,7 +113,7 @@ impl Launcher for SystemdLauncher {
         self.program.version_now()
     }
 
-    async fn data_dir(&self) -> Result<DataDir, LaunchError> {
+    async fn data_dir(&self) -> Result<DataDir, Problem> {
         data_dir::inspected(&self.config.member.data_dir).await
     }
 
@@ -120,7 +121,7 @@ impl Launcher for SystemdLauncher {
         self.config.member.data_dir.clone()
     }
 
-    async fn start(&self, spec: &MemberSpec) -> Result<Started, LaunchError> {
+    async fn start(&self, spec: &MemberSpec) -> Result<Started, Problem> {
         let _one_at_a_time = self.one_at_a_time.lock().await;
         if self.runs().await {
             return Ok(Started::Already);
@@ -140,7 +141,7 @@ impl Launcher for SystemdLauncher {
     }
 
     /// The unit stays as it is written.
-    async fn restart(&self, spec: &MemberSpec) -> Result<bool, LaunchError> {
+    async fn restart(&self, spec: &MemberSpec) -> Result<bool, Problem> {
         let _one_at_a_time = self.one_at_a_time.lock().await;
         let Some(whose) = &spec.identity else { return Ok(false) };
         if self.paths()?.since().is_none() || self.others(whose).await?.is_some() {
@@ -181,7 +182,7 @@ impl Launcher for SystemdLauncher {
         vec![format!("see `systemctl status {unit}` and `journalctl -u {unit}`", unit = self.unit())]
     }
 
-    async fn stop(&self, whose: &Identity) -> Result<Guarded, LaunchError> {
+    async fn stop(&self, whose: &Identity) -> Result<Guarded, Problem> {
         let _no_start_meanwhile = self.one_at_a_time.lock().await;
         if let Some(theirs) = self.others(whose).await? {
             return Ok(Guarded::NotOurs(theirs));
@@ -213,7 +214,7 @@ impl Launcher for SystemdLauncher {
         }
     }
 
-    async fn discard_data(&self, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, LaunchError> {
+    async fn discard_data(&self, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, Problem> {
         let _no_start_meanwhile = self.one_at_a_time.lock().await;
         let path = self.config.member.data_dir.clone();
         if self.runs().await {

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::process::Command;
 
+use crate::Problem;
 use crate::launch::refuse;
-use crate::pipeline::LaunchError;
 
 /// How long a question may take.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -29,7 +29,7 @@ pub(super) struct Unit {
 }
 
 /// Asks about a unit. One that is not there is inactive and has no file.
-pub(super) async fn show(unit: &str) -> Result<Unit, LaunchError> {
+pub(super) async fn show(unit: &str) -> Result<Unit, Problem> {
     let properties = "--property=ActiveState,SubState,NRestarts,FragmentPath";
     let text = systemctl(&["show", properties, unit], ANSWER).await?;
     let said: HashMap<_, _> = text.lines().filter_map(|line| line.split_once('=')).collect();
@@ -43,18 +43,18 @@ pub(super) async fn show(unit: &str) -> Result<Unit, LaunchError> {
 }
 
 /// Makes systemd read its units anew.
-pub(super) async fn reload() -> Result<(), LaunchError> {
+pub(super) async fn reload() -> Result<(), Problem> {
     systemctl(&["daemon-reload"], ANSWER).await.map(drop)
 }
 
 /// Starts the unit now and at each boot. Does not wait until it is ready.
-pub(super) async fn start(unit: &str) -> Result<(), LaunchError> {
+pub(super) async fn start(unit: &str) -> Result<(), Problem> {
     systemctl(&["enable", unit], ANSWER).await?;
     systemctl(&["start", "--no-block", unit], ANSWER).await.map(drop)
 }
 
 /// Stops the unit, waits for its end, and does not start it at boot any more.
-pub(super) async fn stop(unit: &str) -> Result<(), LaunchError> {
+pub(super) async fn stop(unit: &str) -> Result<(), Problem> {
     systemctl(&["stop", unit], STOP).await?;
     systemctl(&["disable", unit], ANSWER).await.map(drop)
 }
@@ -89,7 +89,7 @@ pub(super) async fn log(unit: &str, since: SystemTime) -> String {
     }
 }
 
-async fn systemctl(arguments: &[&str], patience: Duration) -> Result<String, LaunchError> {
+async fn systemctl(arguments: &[&str], patience: Duration) -> Result<String, Problem> {
     let output = run("systemctl", arguments, patience).await?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
@@ -100,7 +100,7 @@ async fn systemctl(arguments: &[&str], patience: Duration) -> Result<String, Lau
     Err(refuse(format!("`systemctl {}` failed: {why}", arguments.join(" ")), &[hint]))
 }
 
-async fn run(program: &str, arguments: &[&str], patience: Duration) -> Result<Output, LaunchError> {
+async fn run(program: &str, arguments: &[&str], patience: Duration) -> Result<Output, Problem> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     // What it says is read: in the words that are known.

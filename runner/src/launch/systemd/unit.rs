@@ -6,9 +6,10 @@
 
 use std::path::Path;
 
+use crate::Problem;
 use crate::launch::flags::{self, Wiring};
 use crate::launch::{EtcdVersion, SystemdConfig, mark, refuse};
-use crate::pipeline::{LaunchError, MemberSpec};
+use crate::pipeline::MemberSpec;
 
 /// A unit and its environment file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub(super) fn files(
     config: &SystemdConfig,
     version: &EtcdVersion,
     environment: &Path,
-) -> Result<Files, LaunchError> {
+) -> Result<Files, Problem> {
     let member = &config.member;
     let mut flags = flags::flags(spec, &Wiring::of(member, version.minor));
     let at = flags.iter().position(|(name, _)| *name == "data-dir");
@@ -86,14 +87,14 @@ WantedBy=multi-user.target
 }
 
 /// A word of a command line: nothing in it is a specifier, a variable or a quote.
-fn argument(word: &str) -> Result<String, LaunchError> {
+fn argument(word: &str) -> Result<String, Problem> {
     let escaped = one_line(word)?.replace('%', "%%").replace('$', "$$");
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@+[]%$".contains(c);
     Ok(if !word.is_empty() && escaped.chars().all(plain) { escaped } else { quoted(&escaped) })
 }
 
 /// A path as a setting's value. systemd splits some of these at spaces and knows no quotes in others: such paths are refused.
-fn path(path: &Path) -> Result<String, LaunchError> {
+fn path(path: &Path) -> Result<String, Problem> {
     let text = path.display().to_string();
     if text.contains(|c: char| c.is_whitespace() || c.is_control() || "\"'\\".contains(c)) {
         return Err(refuse(
@@ -105,7 +106,7 @@ fn path(path: &Path) -> Result<String, LaunchError> {
 }
 
 /// `NAME="value"`
-fn variable(name: &str, value: &str) -> Result<String, LaunchError> {
+fn variable(name: &str, value: &str) -> Result<String, Problem> {
     let usable = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if name.is_empty() || !name.chars().all(usable) {
         return Err(refuse(format!("{name:?} cannot be the name of a variable"), &[]));
@@ -117,7 +118,7 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-fn one_line(text: &str) -> Result<&str, LaunchError> {
+fn one_line(text: &str) -> Result<&str, Problem> {
     match text.contains(|c: char| c.is_control()) {
         false => Ok(text),
         true => Err(refuse(format!("{text:?} cannot stand in a unit of systemd: it has a control character"), &[])),
@@ -146,7 +147,7 @@ mod tests {
         }
     }
 
-    fn written(version: &str, extra: &[&str], env: &[(&str, &str)]) -> Result<Files, LaunchError> {
+    fn written(version: &str, extra: &[&str], env: &[(&str, &str)]) -> Result<Files, Problem> {
         let member = MemberConfig {
             data_dir: "/var/lib/etcd".into(),
             metrics_url: Some("http://127.0.0.1:2381".into()),

@@ -8,7 +8,7 @@ use crate::plugins::limits::Hit;
 
 /// One thing that is wrong with the settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Problem {
+pub struct SettingProblem {
     /// Path into the settings; empty for the whole.
     pub path: String,
     /// What is wrong, and what would be right.
@@ -19,7 +19,7 @@ pub struct Problem {
 pub(in crate::plugins) async fn validate(
     guest: Guest<'_>,
     indices: GuestIndices,
-) -> wasmtime::Result<Result<Vec<Problem>, String>> {
+) -> wasmtime::Result<Result<Vec<SettingProblem>, String>> {
     let Guest { store, instance, limits } = guest;
     let settings = store.data().settings.clone();
     store.data_mut().meter.give(settings.len())?;
@@ -29,5 +29,5 @@ pub(in crate::plugins) async fn validate(
     if problems.len() > limits.findings {
         return Err(Hit::Findings.into());
     }
-    Ok(Ok(problems.into_iter().map(|p| Problem { path: p.path, message: p.message }).collect()))
+    Ok(Ok(problems.into_iter().map(|p| SettingProblem { path: p.path, message: p.message }).collect()))
 }

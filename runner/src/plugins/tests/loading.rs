@@ -12,7 +12,7 @@ const LATER: &str = r#"(export "later" (func $later-core))"#;
 const LATER_IN: &str = r#"(import "host" "later" (func $later (result i64)))"#;
 
 /// The error with which a file of these bytes is refused.
-async fn refusal(bytes: &[u8]) -> PolicyError {
+async fn refusal(bytes: &[u8]) -> Problem {
     let files = Files::new();
     let config = PluginConfig::new(PluginSource { path: files.write("p.wasm", bytes), name: None });
     Plugins::load(vec![config], None, Arc::new(Nothing), Arc::new(Seen::default())).ready().await.unwrap_err()

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 use super::{Limits, PluginConfig, PluginSource, Plugins};
+use crate::Problem;
 use crate::event::{Event, EventKind, EventSink, Usage};
-use crate::pipeline::{Answer, Fault, FaultKind, Policy, PolicyError};
+use crate::pipeline::{Answer, Fault, FaultKind, Policy};
 use crate::surroundings::Nothing;
 
 mod again;

@@ -8,12 +8,12 @@ use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use runner::cluster::oracle::{Change, Forecast, Situation};
-use runner::cluster::simulated::Faults;
 use runner::cluster::{Cluster, Member, MemberId, MemberList, MemberMetrics, MemberStatus, Result, View};
 use runner::pipeline::Operation;
+use runner_simulated::Faults;
+use runner_simulated::world::{VERSIONS, World, virtually};
 
 use super::bound::bounded;
-use crate::simulated::world::{VERSIONS, World, virtually};
 use crate::tally::Tally;
 
 /// Says what is so, except now and then.

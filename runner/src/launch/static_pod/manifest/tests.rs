@@ -37,7 +37,7 @@ fn spec(existing: bool) -> MemberSpec {
     }
 }
 
-fn written(config: &StaticPodConfig, version: &str, existing: bool) -> Result<String, LaunchError> {
+fn written(config: &StaticPodConfig, version: &str, existing: bool) -> Result<String, Problem> {
     manifest(&spec(existing), config, &version.parse()?)
 }
 
