@@ -20,6 +20,6 @@ pub mod tls;
 
 pub use distribution::Distribution;
 pub(crate) use runner_core::owned;
-pub use runner_core::{Problem, clock, event, pipeline, text};
+pub use runner_core::{Problem, clock, event, pipeline, terms, text};
 
 mod distribution;

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use super::bad_input;
 use super::kubeadm_args::FromKubeadm;
-use super::launcher_args::LauncherKind;
 use crate::cluster::etcd::LOCK_PREFIX;
 use crate::config::profile::ProfileFile;
 use crate::distribution::Distribution;
@@ -17,6 +16,7 @@ use crate::kubernetes::{Names, client};
 use crate::launch::{KUBELET_CONFIG, UNIT_DIR};
 use crate::pipeline::{Failure, Gate, OnApprovalTimeout, SilentLearner, StaleLearner, Timeouts};
 use crate::pki::Layout;
+use crate::terms::LauncherKind;
 
 mod profile;
 mod values;

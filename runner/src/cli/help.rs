@@ -3,13 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use clap::Command;
 use clap::builder::StyledStr;
-use clap::{Command, ValueEnum};
 use humantime::format_duration;
 
 use super::defaults::Defaults;
-use super::launcher_args::LauncherKind;
-use crate::pipeline::{SilentLearner, StaleLearner};
+use crate::terms::LauncherKind;
 
 /// The command that starts etcd as a static pod unless told otherwise, whatever a profile says.
 const KUBEADM_JOIN: &str = "kubeadm-join";
@@ -61,18 +60,9 @@ fn texts(d: &Defaults) -> Vec<(&'static str, String)> {
     let path = |path: &Path| path.display().to_string();
     let time = |time: Duration| format_duration(time).to_string();
     let named = |value: Option<&Path>, usual: &str| value.map_or_else(|| usual.to_owned(), path);
-    let launcher = d.launcher.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let kubelets = "what the kubelet's configuration says, or /etc/kubernetes/manifests";
     let of_user = "/var/lib/runner, or ~/.local/state/runner where one is not root";
     let plugins_of_user = "/var/lib/runner/plugins, or ~/.local/share/runner/plugins where one is not root";
-    let stale = match d.stale_learner {
-        StaleLearner::Wait => "wait",
-        StaleLearner::Fail => "fail",
-    };
-    let silent = match d.silent_learner {
-        SilentLearner::Restart => "restart",
-        SilentLearner::Wait => "wait",
-    };
     vec![
         ("pki-dir", path(&d.pki_dir)),
         ("data-dir", path(&d.data_dir)),
@@ -80,7 +70,7 @@ fn texts(d: &Defaults) -> Vec<(&'static str, String)> {
         ("peer-port", d.peer_port.to_string()),
         ("client-port", d.client_port.to_string()),
         ("metrics-url", d.metrics_url.clone()),
-        ("launcher", launcher),
+        ("launcher", d.launcher.to_string()),
         ("manifests-dir", named(d.manifests_dir.as_deref(), kubelets)),
         ("kubelet-config", path(&d.kubelet_config)),
         ("unit-name", d.unit_name.clone()),
@@ -91,8 +81,8 @@ fn texts(d: &Defaults) -> Vec<(&'static str, String)> {
         ("max-lag", d.gate.max_lag.to_string()),
         ("stability", time(d.gate.stability)),
         ("lock-timeout", time(d.timeouts.lock)),
-        ("stale-learner", stale.to_owned()),
-        ("silent-learner", silent.to_owned()),
+        ("stale-learner", d.stale_learner.to_string()),
+        ("silent-learner", d.silent_learner.to_string()),
         ("learner-timeout", time(d.timeouts.learner_slot)),
         (
             "start-timeout",

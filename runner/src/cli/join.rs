@@ -7,7 +7,7 @@ use super::defaults::Defaults;
 use super::execution::execute_run;
 use super::kubeadm_args::KubeadmArgs;
 use super::kubernetes_args::Found;
-use super::launcher_args::{LauncherArgs, LauncherKind};
+use super::launcher_args::LauncherArgs;
 use super::limit_args::{LimitArgs, Rules};
 use super::member_args::{MemberArgs, Planned};
 use super::plugin_args::{Chosen, PluginArgs};
@@ -19,6 +19,7 @@ use crate::config::policy::PolicyFile;
 use crate::kubernetes::Settings;
 use crate::launch::{Ended, ExternalConfig, ProcessLauncher};
 use crate::pipeline::{Failure, JoinPlan, Operation, Outcome};
+use crate::terms::LauncherKind;
 
 /// Arguments of `runner join` and `runner check`: what is to be joined, how, and by whose leave.
 #[derive(Debug, clap::Args)]

@@ -9,12 +9,12 @@ use super::defaults::Defaults;
 use super::execution::execute_run;
 use super::join::{JoinArgs, Prepared, warn_insecure};
 use super::kubeadm_args::{IMAGE_REPOSITORY, Unread, of_cluster};
-use super::launcher_args::LauncherKind;
 use super::{Ended, Frame, Output, bad_input, resume, signals};
 use crate::config::kubeadm::{ClusterDocument, Documents, NodeKind};
 use crate::kubeadm::{Done, Driver, Folder, Line, Makings, Part, Plan, Program, shell};
 use crate::kubernetes::Api;
 use crate::pipeline::{Failure, Operation, Outcome};
+use crate::terms::LauncherKind;
 
 /// Where kubeadm writes: built into it.
 const KUBERNETES: &str = "/etc/kubernetes";
@@ -133,7 +133,7 @@ impl Journey<'_> {
             match line.part {
                 Part::Prepare | Part::Kubelet | Part::Finish => self.kubeadm(line).await?,
                 Part::Check => match self.check().await? {
-                    Outcome::Joined => {}
+                    Outcome::Accepted => {}
                     refused => return Ok(refused),
                 },
                 Part::Member => match self.member().await? {

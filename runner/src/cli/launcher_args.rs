@@ -7,16 +7,23 @@ use super::cluster_args::absolute;
 use super::defaults::Defaults;
 use super::member_args::{MemberArgs, Planned};
 use super::setup::ChosenLauncher;
+use super::word_args::word;
 use crate::launch::{StaticPodConfig, SystemdConfig, listen_client_urls};
 use crate::pipeline::Failure;
 use crate::pki::Pki;
+use crate::terms::LauncherKind;
 
 /// Who starts the member.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Launcher")]
 pub(super) struct LauncherArgs {
     /// Who starts the member's etcd [default: process]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = word::<LauncherKind>(&[
+        "runner, as a process of its own that outlives it",
+        "The kubelet, as a static pod with a manifest like kubeadm's",
+        "systemd, as a unit",
+        "Somebody else: runner prints the exact flags and waits for the member to appear",
+    ]))]
     launcher: Option<LauncherKind>,
     /// The image of a static pod's etcd, for example registry.k8s.io/etcd:3.6.5-0
     #[arg(long, value_name = "REF")]
@@ -36,19 +43,6 @@ pub(super) struct LauncherArgs {
     /// Where the systemd unit is written [default: /etc/systemd/system]
     #[arg(long, value_name = "DIR")]
     unit_dir: Option<PathBuf>,
-}
-
-/// Who starts the member's etcd.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum LauncherKind {
-    /// runner, as a process of its own that outlives it
-    Process,
-    /// The kubelet, as a static pod with a manifest like kubeadm's
-    StaticPod,
-    /// systemd, as a unit
-    Systemd,
-    /// Somebody else: runner prints the exact flags and waits for the member to appear
-    External,
 }
 
 impl LauncherArgs {
@@ -138,17 +132,6 @@ impl LauncherArgs {
                 Err(bad_input(format!("{flag} is for {}", names.join(" and ")))
                     .hint(format!("give that, too, or leave {flag} away")))
             }
-        }
-    }
-}
-
-impl LauncherKind {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Process => "process",
-            Self::StaticPod => "static-pod",
-            Self::Systemd => "systemd",
-            Self::External => "external",
         }
     }
 }

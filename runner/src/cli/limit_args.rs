@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::defaults::Defaults;
 use super::mandatory;
+use super::word_args::word;
 use crate::config::policy::{self, PolicyFile, Span};
 use crate::pipeline::{Failure, Gate, OnApprovalTimeout, SilentLearner, StaleLearner, Timeouts};
 
@@ -22,11 +23,14 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "TIME", value_parser = time)]
     lock_timeout: Option<Duration>,
     /// What to do about somebody else's learner [default: wait]
-    #[arg(long, value_enum)]
-    stale_learner: Option<StaleLearnerArg>,
+    #[arg(long, value_parser = word::<StaleLearner>(&["Wait for it, up to --learner-timeout", "Refuse at once"]))]
+    stale_learner: Option<StaleLearner>,
     /// What to do about this node's learner where it has all the data and does not serve for etcd's 7 s [default: restart]
-    #[arg(long, value_enum)]
-    silent_learner: Option<SilentLearnerArg>,
+    #[arg(long, value_parser = word::<SilentLearner>(&[
+        "Restart it, once and before it has a vote, where the launcher can (a process, systemd)",
+        "Wait with it",
+    ]))]
+    silent_learner: Option<SilentLearner>,
     /// Time to wait for somebody else's learner to become a voter or go [default: 5m]
     #[arg(long, value_name = "TIME", value_parser = time)]
     learner_timeout: Option<Duration>,
@@ -39,24 +43,6 @@ pub(super) struct LimitArgs {
     /// Time for the promotion plugins to approve, once the learner has caught up [default: 10m]
     #[arg(long, value_name = "TIME", value_parser = time)]
     approval_timeout: Option<Duration>,
-}
-
-/// See [`StaleLearner`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum StaleLearnerArg {
-    /// Wait for it, up to --learner-timeout
-    Wait,
-    /// Refuse at once
-    Fail,
-}
-
-/// See [`SilentLearner`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum SilentLearnerArg {
-    /// Restart it, once and before it has a vote, where the launcher can (a process, systemd)
-    Restart,
-    /// Wait with it
-    Wait,
 }
 
 /// What a run goes by.
@@ -117,33 +103,17 @@ impl LimitArgs {
             },
             stale_learner: m.value(
                 "--stale-learner",
-                self.stale_learner.map(|flag| match flag {
-                    StaleLearnerArg::Wait => StaleLearner::Wait,
-                    StaleLearnerArg::Fail => StaleLearner::Fail,
-                }),
-                spec.stale_learner.map(|given| match given {
-                    policy::StaleLearner::Wait => StaleLearner::Wait,
-                    policy::StaleLearner::Fail => StaleLearner::Fail,
-                }),
+                self.stale_learner,
+                spec.stale_learner.map(|given| given.0),
                 defaults.stale_learner,
             ),
             silent_learner: m.value(
                 "--silent-learner",
-                self.silent_learner.map(|flag| match flag {
-                    SilentLearnerArg::Restart => SilentLearner::Restart,
-                    SilentLearnerArg::Wait => SilentLearner::Wait,
-                }),
-                spec.silent_learner.map(|given| match given {
-                    policy::SilentLearner::Restart => SilentLearner::Restart,
-                    policy::SilentLearner::Wait => SilentLearner::Wait,
-                }),
+                self.silent_learner,
+                spec.silent_learner.map(|given| given.0),
                 defaults.silent_learner,
             ),
-            on_approval_timeout: match spec.on_approval_timeout {
-                None => defaults.on_approval_timeout,
-                Some(policy::OnApprovalTimeout::Undo) => OnApprovalTimeout::Undo,
-                Some(policy::OnApprovalTimeout::Leave) => OnApprovalTimeout::Leave,
-            },
+            on_approval_timeout: spec.on_approval_timeout.map_or(defaults.on_approval_timeout, |given| given.0),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::setup::Setup;
 use crate::config::policy::{self, Mistake, PolicyFile};
 use crate::config::profile::{Profile, ProfileFile};
 use crate::grants::Grants;
-use crate::pipeline::{Failure, FailurePolicy};
+use crate::pipeline::{Failure, FailurePolicy, Mode};
 use crate::plugins;
 use crate::supply::Store;
 
@@ -77,7 +77,7 @@ impl Mandatory {
         if chosen.digest.as_deref() != Some(digest) {
             return Err(refused("source", "and this is another component: give yours another name"));
         }
-        if entry.mode == policy::Mode::Monitor && chosen.mode != crate::pipeline::Mode::Monitor {
+        if entry.mode.0 == Mode::Monitor && chosen.mode != Mode::Monitor {
             return Err(refused("mode", "so its word counts: it cannot be only monitored"));
         }
         if !entry.waivers.is_empty() {
@@ -89,11 +89,11 @@ impl Mandatory {
         if entry.limits != policy::Limits::default() {
             return Err(refused("limits", "which says what one call of it may use"));
         }
-        match entry.failure_policy {
-            Some(policy::FailurePolicy::Ignore) if chosen.failure_policy != Some(FailurePolicy::Ignore) => {
+        match entry.failure_policy.map(|policy| policy.0) {
+            Some(FailurePolicy::Ignore) if chosen.failure_policy != Some(FailurePolicy::Ignore) => {
                 return Err(refused("failurePolicy", "so its failure cannot be ignored"));
             }
-            Some(policy::FailurePolicy::Fail) => chosen.failure_policy = Some(FailurePolicy::Fail),
+            Some(FailurePolicy::Fail) => chosen.failure_policy = Some(FailurePolicy::Fail),
             _ => {}
         }
         let settings = serde_json::Value::from(entry.settings.clone());

@@ -58,6 +58,7 @@ mod start;
 mod state_dir;
 mod status;
 mod vendor;
+mod word_args;
 
 /// What names a profile, as `--profile` does.
 const PROFILE_VARIABLE: &str = "RUNNER_PROFILE";

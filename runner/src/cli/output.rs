@@ -72,15 +72,23 @@ impl EventSink for StartFirst {
 mod tests {
     use super::*;
     use crate::report::Buffer;
+    use crate::terms::{LogLevel, RunKind};
 
     #[test]
     fn the_run_starts_before_its_plugins_are_loaded() {
         let buffer = Arc::new(Buffer::default());
         let sink = StartFirst { readers: buffer.clone(), early: Mutex::new(Some(Vec::new())) };
-        let log =
-            |message: &str| EventKind::PluginLog { plugin: "p".to_owned(), level: "info", message: message.to_owned() };
+        let log = |message: &str| EventKind::PluginLog {
+            plugin: "p".to_owned(),
+            level: LogLevel::Info,
+            message: message.to_owned(),
+        };
         sink.emit(Event::now(log("early")));
-        sink.emit(Event::now(EventKind::RunStarted { run: "r".to_owned(), operation: "join", member: "cp-2".to_owned() }));
+        sink.emit(Event::now(EventKind::RunStarted {
+            run: "r".to_owned(),
+            operation: RunKind::Join,
+            member: "cp-2".to_owned(),
+        }));
         sink.emit(Event::now(log("later")));
         let names: Vec<String> = buffer.events().iter().map(Event::name).collect();
         assert_eq!(names, ["run-started", "plugin-log", "plugin-log"]);

@@ -52,11 +52,12 @@ mod tests {
 
     use super::*;
     use crate::report::Buffer;
+    use crate::terms::Outcome;
 
     #[test]
     fn hints_of_a_run_name_the_program() {
         let end = |hint: &str| EventKind::RunFinished {
-            outcome: "interrupted",
+            outcome: Outcome::Interrupted,
             exit_status: 130,
             message: "m".to_owned(),
             hints: vec![hint.to_owned()],

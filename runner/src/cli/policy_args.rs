@@ -8,7 +8,7 @@ use super::mandatory::Mandatory;
 use super::plugin_args::ChosenPlugin;
 use crate::config::policy::{self, Mistake, PolicyFile};
 use crate::grants::{Grants, SecretSource};
-use crate::pipeline::{Failure, FailurePolicy, Mode, Waiver};
+use crate::pipeline::{Failure, Waiver};
 use crate::plugins::{self, Limits};
 use crate::supply::{self, Resolved, Store};
 
@@ -97,18 +97,12 @@ pub(super) fn said(folder: &Path, plugin: &policy::Plugin, plain: ChosenPlugin) 
     ChosenPlugin {
         name: plugin.name.as_ref().map_or(plain.name, |name| name.0.clone()),
         settings: plugin.settings.clone().into(),
-        failure_policy: plugin.failure_policy.map(|policy| match policy {
-            policy::FailurePolicy::Fail => FailurePolicy::Fail,
-            policy::FailurePolicy::Ignore => FailurePolicy::Ignore,
-        }),
+        failure_policy: plugin.failure_policy.map(|policy| policy.0),
         limits: limits(&plugin.limits),
         grants: from_folder(plugin.grants.clone(), folder),
         // What the policy pins comes first: where it is not what was accepted, loading says so.
         digest: plugin.digest.as_ref().map(|digest| digest.0.clone()).or(plain.digest),
-        mode: match plugin.mode {
-            policy::Mode::Enforce => Mode::Enforce,
-            policy::Mode::Monitor => Mode::Monitor,
-        },
+        mode: plugin.mode.0,
         order: plugin.order,
         waivers: plugin.waivers.iter().map(waiver).collect(),
         ..plain

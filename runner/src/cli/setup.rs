@@ -161,11 +161,7 @@ fn tell(sink: &dyn EventSink, finding: &Finding) {
     let Finding { severity, code, message, remedy, member } = finding.clone();
     sink.emit(Event::now(EventKind::Finding {
         source: "runner".to_owned(),
-        severity: match severity {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Error => "error",
-        },
+        severity,
         code,
         message,
         remedy,

@@ -7,4 +7,5 @@ pub mod profile;
 mod explain;
 mod mistake;
 mod nearest;
+mod spelled;
 mod yaml;

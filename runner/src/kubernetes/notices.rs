@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ApiError;
 use crate::event::{Event, EventKind, EventSink};
+use crate::terms::Severity;
 
 /// Tells warnings to a run's readers.
 #[derive(Clone)]
@@ -25,7 +26,7 @@ impl Notices {
         if fresh {
             self.sink.emit(Event::now(EventKind::Finding {
                 source: "runner".to_owned(),
-                severity: "warning",
+                severity: Severity::Warning,
                 code: code.to_owned(),
                 message,
                 remedy: remedy.map(str::to_owned),

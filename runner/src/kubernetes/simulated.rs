@@ -192,7 +192,7 @@ fn a_worker_may_join_where_everybody_is_well() {
     let conclusion = virtually(world.check_for_worker());
     assert_eq!(
         (conclusion.outcome, conclusion.message.as_str()),
-        (Outcome::Joined, "the cluster is healthy enough for a worker to join")
+        (Outcome::Accepted, "the cluster is healthy enough for a worker to join")
     );
     // A join of a member would be fine with one voter of five silent; a worker waits.
     let world = World::of(VERSION, 5, Faults::none());

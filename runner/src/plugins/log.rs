@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::blot::Blot;
 use super::limits::Limits;
 use crate::event::{Event, EventKind, EventSink};
+use crate::terms::LogLevel;
 
 /// Longest line that is shown, in characters; the rest of it is cut.
 const MAX_LINE: usize = 1000;
@@ -41,7 +42,7 @@ impl GuestLog {
     }
 
     /// Takes one message; each of its lines is a line of its own.
-    pub(super) fn say(&self, level: &'static str, message: &str) {
+    pub(super) fn say(&self, level: LogLevel, message: &str) {
         let mut inner = self.lock();
         // Before it is taken apart: a secret may have several lines.
         let message = inner.blot.out(message.to_owned());
@@ -60,7 +61,10 @@ impl GuestLog {
         let mut inner = self.lock();
         let dropped = std::mem::take(&mut inner.dropped);
         if dropped > 0 {
-            inner.emit("warn", format!("{dropped} more lines of this call are not shown: over the plugin's log budget"));
+            inner.emit(
+                LogLevel::Warn,
+                format!("{dropped} more lines of this call are not shown: over the plugin's log budget"),
+            );
         }
     }
 
@@ -70,7 +74,7 @@ impl GuestLog {
 }
 
 impl Inner {
-    fn line(&mut self, level: &'static str, line: &str) {
+    fn line(&mut self, level: LogLevel, line: &str) {
         // Beyond the budget only the tail is kept up, so that a flood costs little.
         let text = self.blot.line(line, MAX_LINE);
         if self.tail.len() == TAIL {
@@ -87,7 +91,7 @@ impl Inner {
         self.emit(level, text);
     }
 
-    fn emit(&self, level: &'static str, message: String) {
+    fn emit(&self, level: LogLevel, message: String) {
         self.sink.emit(Event::now(EventKind::PluginLog { plugin: self.plugin.clone(), level, message }));
     }
 }
@@ -102,7 +106,7 @@ mod tests {
     impl EventSink for Seen {
         fn emit(&self, event: Event) {
             if let EventKind::PluginLog { level, message, .. } = event.kind {
-                self.0.lock().unwrap().push((level.to_owned(), message));
+                self.0.lock().unwrap().push((level.name().to_owned(), message));
             }
         }
     }
@@ -111,8 +115,8 @@ mod tests {
     fn a_flood_is_cut_and_counted_and_its_end_is_kept() {
         let seen = Arc::new(Seen::default());
         let log = GuestLog::new("p", &Limits { log_lines: 3, ..Limits::default() }, seen.clone(), Blot::default());
-        log.say("info", "a\n\nb\u{1b}[2J");
-        (0..100).for_each(|i| log.say("warn", &format!("line {i}")));
+        log.say(LogLevel::Info, "a\n\nb\u{1b}[2J");
+        (0..100).for_each(|i| log.say(LogLevel::Warn, &format!("line {i}")));
         log.finish();
         log.finish();
         let seen = seen.0.lock().unwrap();
@@ -127,7 +131,7 @@ mod tests {
     fn bytes_have_a_budget_too() {
         let seen = Arc::new(Seen::default());
         let log = GuestLog::new("p", &Limits { log_bytes: 10, ..Limits::default() }, seen.clone(), Blot::default());
-        ["12345", "67890", "1"].iter().for_each(|line| log.say("info", line));
+        ["12345", "67890", "1"].iter().for_each(|line| log.say(LogLevel::Info, line));
         assert_eq!(seen.0.lock().unwrap().len(), 2);
     }
 }

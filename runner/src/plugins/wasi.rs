@@ -21,6 +21,7 @@ use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx};
 
 use super::limits::{Hit, Limits};
 use super::log::GuestLog;
+use crate::terms::LogLevel;
 
 /// The most that one write to stdout or stderr may hand over, as in wasmtime's own streams.
 const MAX_WRITE: usize = 64 << 10;
@@ -61,7 +62,7 @@ struct CallClock {
 /// stdout or stderr: each line becomes a line of the plugin's log.
 #[derive(Clone)]
 struct Output {
-    level: &'static str,
+    level: LogLevel,
     log: GuestLog,
     /// Bytes that may be written in all.
     limit: u64,
@@ -109,8 +110,8 @@ pub(super) fn random(seed: &[u8; 32]) -> Vec<u8> {
 impl Outputs {
     fn new(limits: &Limits, log: &GuestLog, tape: Arc<Mutex<Tape>>) -> Self {
         let (line, written) = (Arc::default(), Arc::<AtomicU64>::default());
-        let stdout = Output { level: "info", log: log.clone(), limit: limits.bytes, written: written.clone(), line };
-        let stderr = Output { level: "warn", line: Arc::default(), ..stdout.clone() };
+        let stdout = Output { level: LogLevel::Info, log: log.clone(), limit: limits.bytes, written: written.clone(), line };
+        let stderr = Output { level: LogLevel::Warn, line: Arc::default(), ..stdout.clone() };
         Self { stdout, stderr, tape }
     }
 

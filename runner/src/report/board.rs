@@ -13,6 +13,7 @@ use super::phrases;
 use super::printer::{self, Style};
 use super::text::{pad, pad_left, sanitize_lines, shape, wrap, wrap_items};
 use crate::event::{Event, EventKind, Progress};
+use crate::terms::{LogLevel, Severity, Step, VerdictKind};
 
 /// Room for a step's name, its time, and what stands before them.
 const NAME: usize = 12;
@@ -35,14 +36,14 @@ pub(super) struct Board {
     style: Style,
     verbose: bool,
     running: Option<Running>,
-    steps: Vec<(String, Duration)>,
+    steps: Vec<(Step, Duration)>,
     logs: HashMap<String, usize>,
     touches: u64,
 }
 
 /// The step under way, or the undo.
 struct Running {
-    name: &'static str,
+    name: Step,
     undo: bool,
     began: Timestamp,
     doing: Doing,
@@ -83,16 +84,16 @@ impl Board {
                 let more = notes.iter().map(|n| format!("note: {}", style.clean(n))).collect();
                 return self.tell(Detail { more, ..Detail::new(Mark::Note, text) }, width);
             }
-            EventKind::PluginLog { plugin, level, message } => return self.log(plugin, level, message, width),
+            EventKind::PluginLog { plugin, level, message } => return self.log(plugin, *level, message, width),
             EventKind::PluginVerdict { plugin, verdict, would, reason, .. } => {
-                return self.verdict(plugin, verdict, *would, reason, width);
+                return self.verdict(plugin, (*verdict, *would), reason, width);
             }
             EventKind::Finding { source, severity, code, message, remedy, member, waived, monitored } => {
-                let mark = match *severity {
-                    "error" if waived.is_some() || *monitored => Mark::Warning,
-                    "error" => Mark::Bad,
-                    "warning" => Mark::Warning,
-                    _ => Mark::Note,
+                let mark = match severity {
+                    Severity::Error if waived.is_some() || *monitored => Mark::Warning,
+                    Severity::Error => Mark::Bad,
+                    Severity::Warning => Mark::Warning,
+                    Severity::Info => Mark::Note,
                 };
                 let message = phrases::finding(message, member.as_deref(), style);
                 let aside = if *monitored { " (monitored)" } else { "" };
@@ -109,8 +110,8 @@ impl Board {
                 let text = phrases::forecast(forecast, style);
                 return self.tell(Detail { more, ..Detail::new(Mark::Note, text) }, width);
             }
-            EventKind::StepStarted { step } => return self.begin(step, false, at, width),
-            EventKind::Undoing { step } => return self.begin(step, true, at, width),
+            EventKind::StepStarted { step } => return self.begin(*step, false, at, width),
+            EventKind::Undoing { step } => return self.begin(*step, true, at, width),
             EventKind::Waiting { reason, left, .. } => {
                 if let Some(running) = &mut self.running {
                     // A progress bar stays: the reason stands below it.
@@ -126,24 +127,24 @@ impl Board {
                 }
             }
             EventKind::StepFinished { step, duration, summary } => {
-                self.steps.push(((*step).to_owned(), *duration));
-                return self.end(Mark::Good, step, *duration, summary, width);
+                self.steps.push((*step, *duration));
+                return self.end(Mark::Good, *step, *duration, summary, width);
             }
             EventKind::StepFailed { step, error } => {
                 let took = self.took(at);
-                self.steps.push(((*step).to_owned(), took));
-                return self.end(Mark::Bad, step, took, error, width);
+                self.steps.push((*step, took));
+                return self.end(Mark::Bad, *step, took, error, width);
             }
-            EventKind::Undone { step, summary } => return self.end(Mark::Undo, step, self.took(at), summary, width),
+            EventKind::Undone { step, summary } => return self.end(Mark::Undo, *step, self.took(at), summary, width),
             EventKind::UndoFailed { step, error, remedy } => {
                 let text = format!("could not be undone: {error}");
-                let mut lines = self.end(Mark::Bad, step, self.took(at), &text, width);
+                let mut lines = self.end(Mark::Bad, *step, self.took(at), &text, width);
                 let remedy = format!("do this: {}", style.clean(remedy));
                 lines.extend(wrap(&remedy, width.saturating_sub(4)).iter().map(|l| format!("    {}", style.bold(l))));
                 return lines;
             }
             EventKind::RunFinished { outcome, exit_status, message, hints, duration } => {
-                return self.close(outcome, *exit_status, message, hints, *duration, width);
+                return self.close(outcome.name(), *exit_status, message, hints, *duration, width);
             }
         }
         Vec::new()
@@ -159,7 +160,7 @@ impl Board {
         let head = format!(
             "{} {}{}",
             style.cyan(&self.spinner(elapsed)),
-            pad(&style.bold(running.name), NAME),
+            pad(&style.bold(running.name.name()), NAME),
             style.dim(&pad_left(&time, TIME))
         );
         let room = width.saturating_sub(self.column());
@@ -207,19 +208,19 @@ impl Board {
     }
 
     /// A step or undo begins. One that never ended (it should not be) is ended first, so that nothing said is lost.
-    fn begin(&mut self, name: &'static str, undo: bool, at: Timestamp, width: usize) -> Vec<String> {
+    fn begin(&mut self, name: Step, undo: bool, at: Timestamp, width: usize) -> Vec<String> {
         let lost = self.running.take().map(|r| details(&r, self.style, width)).unwrap_or_default();
         self.running = Some(Running { name, undo, began: at, doing: Doing::Working, waited: None, details: Vec::new() });
         self.logs.clear();
         lost
     }
 
-    fn end(&mut self, mark: Mark, step: &str, took: Duration, text: &str, width: usize) -> Vec<String> {
+    fn end(&mut self, mark: Mark, step: Step, took: Duration, text: &str, width: usize) -> Vec<String> {
         let style = self.style;
         let head = format!(
             "{} {}{}",
             mark.dressed(style),
-            pad(&style.bold(step), NAME),
+            pad(&style.bold(step.name()), NAME),
             style.dim(&pad_left(&human::duration(took), TIME))
         );
         let column = self.column();
@@ -270,8 +271,8 @@ impl Board {
         lines
     }
 
-    fn log(&mut self, plugin: &str, level: &str, message: &str, width: usize) -> Vec<String> {
-        if level == "debug" && !self.verbose {
+    fn log(&mut self, plugin: &str, level: LogLevel, message: &str, width: usize) -> Vec<String> {
+        if level == LogLevel::Debug && !self.verbose {
             return Vec::new();
         }
         let style = self.style;
@@ -284,9 +285,9 @@ impl Board {
             return if first { self.tell(detail, width) } else { Vec::new() };
         }
         let mark = match level {
-            "error" => Mark::Bad,
-            "warn" => Mark::Warning,
-            _ => Mark::Note,
+            LogLevel::Error => Mark::Bad,
+            LogLevel::Warn => Mark::Warning,
+            LogLevel::Debug | LogLevel::Info => Mark::Note,
         };
         let mut lines = sanitize_lines(message, phrases::LOG_LINES).into_iter().map(|l| style.letters(&l));
         // A message of many lines comes line by line: what follows at once belongs to the same.
@@ -301,19 +302,19 @@ impl Board {
         self.tell(Detail { more: lines.collect(), speaker: Some(plugin), ..Detail::new(mark, text) }, width)
     }
 
-    fn verdict(&mut self, plugin: &str, verdict: &str, would: Option<&str>, reason: &str, width: usize) -> Vec<String> {
-        if verdict == "told" && reason.is_empty() && !self.verbose {
+    fn verdict(&mut self, plugin: &str, said: phrases::Said, reason: &str, width: usize) -> Vec<String> {
+        if said.0 == VerdictKind::Told && reason.is_empty() && !self.verbose {
             return Vec::new();
         }
         let style = self.style;
         let plugin = style.clean(plugin);
-        let mark = match verdict {
-            "pass" | "approve" => Mark::Good,
-            "reject" | "failed" => Mark::Bad,
-            "ignored" => Mark::Warning,
-            _ => Mark::Note,
+        let mark = match said.0 {
+            VerdictKind::Pass | VerdictKind::Approve => Mark::Good,
+            VerdictKind::Reject | VerdictKind::Failed => Mark::Bad,
+            VerdictKind::Ignored => Mark::Warning,
+            VerdictKind::Wait | VerdictKind::Told | VerdictKind::Monitored => Mark::Note,
         };
-        let said = phrases::verdict(verdict, would, reason, style);
+        let said = phrases::verdict(said, reason, style);
         let repeats = Some((plugin.clone(), shape(&said)));
         self.tell(Detail { repeats, ..Detail::new(mark, format!("{plugin}: {said}")) }, width)
     }
@@ -399,22 +400,22 @@ mod tests {
     fn a_chatty_plugin_does_not_flood_the_screen() {
         let mut board = Board::new(PLAIN, false);
         let at = fixture::joined()[0].at;
-        board.take(&Event { at, kind: EventKind::StepStarted { step: "sync" } }, 80);
+        board.take(&Event { at, kind: EventKind::StepStarted { step: Step::Sync } }, 80);
         for n in 0..20_000 {
             let reason: String = format!("{n}").chars().map(|c| char::from(c as u8 - b'0' + b'a')).collect();
             let verdict = EventKind::PluginVerdict {
                 plugin: "p".into(),
-                verdict: "wait",
+                verdict: VerdictKind::Wait,
                 would: None,
                 reason,
                 usage: Usage::default(),
             };
-            let log = EventKind::PluginLog { plugin: "p".into(), level: "info", message: format!("line {n}") };
+            let log = EventKind::PluginLog { plugin: "p".into(), level: LogLevel::Info, message: format!("line {n}") };
             assert!(board.take(&Event { at, kind: verdict }, 80).is_empty());
             assert!(board.take(&Event { at, kind: log }, 80).is_empty());
         }
         assert!(board.live(at, 80).len() <= LIVE_LINES + 1);
-        let failed = EventKind::StepFailed { step: "sync", error: "enough".into() };
+        let failed = EventKind::StepFailed { step: Step::Sync, error: "enough".into() };
         let lines = board.take(&Event { at, kind: failed }, 80);
         assert_eq!(lines.len(), 1 + SHAPES + phrases::LOG_MESSAGES + 1);
         assert!(board.live(at, 80).is_empty());

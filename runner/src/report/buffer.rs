@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::event::{Event, EventKind, EventSink};
+use crate::terms::{Step, VerdictKind};
 
 /// So many events of one repeating kind (a plugin's verdicts, a step's waiting, the progress) are kept; then every second one
 /// goes, and so on: what is left is spread evenly over the whole time.
@@ -33,8 +34,8 @@ struct Kept {
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Series {
     Progress,
-    Waiting(&'static str),
-    Verdict(String, &'static str),
+    Waiting(Step),
+    Verdict(String, VerdictKind),
     Log(String),
 }
 
@@ -105,8 +106,8 @@ impl Series {
     fn of(kind: &EventKind) -> Option<Self> {
         match kind {
             EventKind::SyncProgress(_) => Some(Self::Progress),
-            EventKind::Waiting { step, .. } => Some(Self::Waiting(step)),
-            EventKind::PluginVerdict { plugin, verdict, .. } => Some(Self::Verdict(plugin.clone(), verdict)),
+            EventKind::Waiting { step, .. } => Some(Self::Waiting(*step)),
+            EventKind::PluginVerdict { plugin, verdict, .. } => Some(Self::Verdict(plugin.clone(), *verdict)),
             EventKind::PluginLog { plugin, .. } => Some(Self::Log(plugin.clone())),
             _ => None,
         }
@@ -117,6 +118,7 @@ impl Series {
 mod tests {
     use super::super::fixture;
     use super::*;
+    use crate::terms::LogLevel;
 
     #[test]
     fn a_run_of_ordinary_length_is_kept_whole() {
@@ -131,8 +133,8 @@ mod tests {
         let at = fixture::joined()[0].at;
         let mut longest = 0;
         for n in 0..86_400_u64 {
-            buffer.emit(Event { at, kind: EventKind::Waiting { step: "sync", reason: format!("{n}"), left: None } });
-            let log = EventKind::PluginLog { plugin: "p".to_owned(), level: "info", message: format!("{n}") };
+            buffer.emit(Event { at, kind: EventKind::Waiting { step: Step::Sync, reason: format!("{n}"), left: None } });
+            let log = EventKind::PluginLog { plugin: "p".to_owned(), level: LogLevel::Info, message: format!("{n}") };
             buffer.emit(Event { at, kind: log });
             longest = longest.max(buffer.inner.lock().unwrap().kept.len());
         }

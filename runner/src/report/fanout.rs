@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{Lines, LinesOptions, Printer, Terminal, TerminalOptions};
 use crate::event::{Event, EventKind, EventSink};
+use crate::terms::VerdictKind;
 
 /// So many events wait for a slow reader before the ones that the next of their kind outdates are dropped.
 const QUEUE: usize = 10_000;
@@ -147,7 +148,9 @@ impl Drop for Background {
 fn passing(kind: &EventKind) -> bool {
     match kind {
         EventKind::SyncProgress(_) | EventKind::Waiting { .. } | EventKind::PluginLog { .. } => true,
-        EventKind::PluginVerdict { verdict, would, .. } => matches!(would.unwrap_or(verdict), "wait" | "approve"),
+        EventKind::PluginVerdict { verdict, would, .. } => {
+            matches!(would.unwrap_or(*verdict), VerdictKind::Wait | VerdictKind::Approve)
+        }
         _ => false,
     }
 }

@@ -12,6 +12,7 @@ use super::phrases;
 use super::printer::Style;
 use super::text::{sanitize_lines, shape};
 use crate::event::{Event, EventKind, EventSink, Progress};
+use crate::terms::{LogLevel, Step, VerdictKind};
 
 /// No more than this many messages are told apart within a step; further ones share one allowance.
 const SHAPES: usize = 64;
@@ -45,7 +46,7 @@ struct Inner {
     logs: HashMap<String, usize>,
     progress: Option<(Timestamp, f64)>,
     began: Option<Timestamp>,
-    steps: Vec<(String, Duration)>,
+    steps: Vec<(Step, Duration)>,
 }
 
 /// When a message of this shape was last shown, and how often it has been held back since.
@@ -108,9 +109,9 @@ impl Inner {
                     self.line(at, &format!("plugin {plugin}: note: {}", style.clean(note)));
                 }
             }
-            EventKind::PluginLog { plugin, level, message } => self.log(at, plugin, level, message),
+            EventKind::PluginLog { plugin, level, message } => self.log(at, plugin, *level, message),
             EventKind::PluginVerdict { plugin, verdict, would, reason, .. } => {
-                self.verdict(at, plugin, verdict, *would, reason);
+                self.verdict(at, plugin, (*verdict, *would), reason);
             }
             EventKind::StepStarted { step } => {
                 self.repeats.clear();
@@ -121,14 +122,14 @@ impl Inner {
                 self.line(at, &format!("{step}: started"));
             }
             EventKind::StepFinished { step, duration, summary } => {
-                self.steps.push(((*step).to_owned(), *duration));
+                self.steps.push((*step, *duration));
                 let summary = style.clean(summary);
                 let joint = if summary.is_empty() { "" } else { ": " };
                 self.line(at, &format!("{step}: done in {}{joint}{summary}", human::duration(*duration)));
             }
             EventKind::StepFailed { step, error } => {
                 if let Some(began) = self.began.take() {
-                    self.steps.push(((*step).to_owned(), passed(began, at)));
+                    self.steps.push((*step, passed(began, at)));
                 }
                 self.line(at, &format!("{step}: {}: {}", style.red("failed"), style.clean(error)));
             }
@@ -136,7 +137,7 @@ impl Inner {
                 let severity = match (waived, monitored) {
                     (Some(_), _) => style.yellow(&format!("waived {severity}")),
                     (None, true) => style.yellow(&format!("monitored {severity}")),
-                    (None, false) => dressed(severity, style),
+                    (None, false) => dressed(severity.name(), style),
                 };
                 let source = phrases::source(source, style);
                 let message = phrases::finding(message, member.as_deref(), style);
@@ -149,7 +150,7 @@ impl Inner {
                 }
             }
             EventKind::Waiting { step, reason, left } => {
-                if let Some(held) = self.repeated(at, step, reason) {
+                if let Some(held) = self.repeated(at, step.name(), reason) {
                     self.line(at, &format!("{step}: waiting: {}{held}", phrases::waiting(reason, *left, style)));
                 }
             }
@@ -168,6 +169,7 @@ impl Inner {
                 self.line(at, &format!("undo {step}: do this: {}", style.clean(remedy)));
             }
             EventKind::RunFinished { outcome, exit_status, message, hints, duration } => {
+                let outcome = outcome.name();
                 let outcome = if *exit_status == 0 { style.green(outcome) } else { style.alarm(outcome) };
                 let message = style.clean(message);
                 self.line(at, &format!("{outcome} after {}: {message}", human::duration(*duration)));
@@ -182,8 +184,8 @@ impl Inner {
         }
     }
 
-    fn log(&mut self, at: Timestamp, plugin: &str, level: &str, message: &str) {
-        if level == "debug" && !self.options.verbose {
+    fn log(&mut self, at: Timestamp, plugin: &str, level: LogLevel, message: &str) {
+        if level == LogLevel::Debug && !self.options.verbose {
             return;
         }
         let style = self.options.style;
@@ -197,34 +199,36 @@ impl Inner {
             }
             return;
         }
-        let level = if level == "info" { String::new() } else { format!("{}: ", dressed(level, style)) };
+        let level = if level == LogLevel::Info { String::new() } else { format!("{}: ", dressed(level.name(), style)) };
         for line in sanitize_lines(message, phrases::LOG_LINES) {
             self.line(at, &format!("{plugin} says: {level}{}", style.letters(&line)));
         }
     }
 
-    fn verdict(&mut self, at: Timestamp, plugin: &str, verdict: &str, would: Option<&str>, reason: &str) {
+    fn verdict(&mut self, at: Timestamp, plugin: &str, (verdict, would): phrases::Said, reason: &str) {
         let style = self.options.style;
-        let said = phrases::verdict(verdict, would, reason, style);
+        let said = phrases::verdict((verdict, would), reason, style);
         let Some(held) = self.repeated(at, plugin, &said) else {
-            if verdict == "wait" {
+            if verdict == VerdictKind::Wait {
                 *self.waits.entry(plugin.to_owned()).or_default() += 1;
             }
             return;
         };
-        let note = if verdict == "wait" {
+        let note = if verdict == VerdictKind::Wait {
             *self.waits.entry(plugin.to_owned()).or_default() += 1;
             held
         } else {
             phrases::after_waits(self.waits.remove(plugin).unwrap_or_default())
         };
-        if verdict == "told" && reason.is_empty() && !self.options.verbose {
+        if verdict == VerdictKind::Told && reason.is_empty() && !self.options.verbose {
             return;
         }
         let said = match verdict {
-            "reject" | "failed" => style.red(&said),
-            "ignored" => style.yellow(&said),
-            "monitored" if matches!(would, Some("reject" | "failed")) => style.yellow(&said),
+            VerdictKind::Reject | VerdictKind::Failed => style.red(&said),
+            VerdictKind::Ignored => style.yellow(&said),
+            VerdictKind::Monitored if matches!(would, Some(VerdictKind::Reject | VerdictKind::Failed)) => {
+                style.yellow(&said)
+            }
             _ => said,
         };
         self.line(at, &format!("{}: {said}{note}", style.clean(plugin)));
@@ -457,7 +461,8 @@ mod tests {
 
     #[test]
     fn a_flood_of_log_lines_is_dammed() {
-        let message = |n| EventKind::PluginLog { plugin: "p".to_owned(), level: "info", message: format!("line {n}") };
+        let message =
+            |n| EventKind::PluginLog { plugin: "p".to_owned(), level: LogLevel::Info, message: format!("line {n}") };
         let at = fixture::joined()[0].at;
         let text = lines(LinesOptions::default(), (0..10_000).map(|n| Event { at, kind: message(n) }).collect());
         assert_eq!(text.lines().count(), 51);
@@ -481,7 +486,7 @@ mod tests {
         let mut events = Vec::new();
         let first = fixture::joined()
             .into_iter()
-            .find(|e| matches!(e.kind, EventKind::PluginVerdict { verdict: "wait", .. }))
+            .find(|e| matches!(e.kind, EventKind::PluginVerdict { verdict: VerdictKind::Wait, .. }))
             .unwrap();
         for second in 0..86_400_i64 {
             let mut event = first.clone();

@@ -1,11 +1,13 @@
 //! The words for events, shared by every reader that is meant for people. Text of others is cleaned here.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use super::human;
 use super::printer::Style;
 use crate::cluster::oracle::{Answer, Forecast, Tolerance};
 use crate::event::Progress;
+use crate::terms::VerdictKind;
 
 /// How many lines of one plugin's log message are shown.
 pub(super) const LOG_LINES: usize = 40;
@@ -44,29 +46,31 @@ pub(super) fn figures(progress: &Progress, style: Style) -> Vec<String> {
     figures
 }
 
+/// A verdict, and what it would have been of a plugin that has no say.
+pub(super) type Said = (VerdictKind, Option<VerdictKind>);
+
 /// A plugin's verdict in words: "not yet, because …"; "would refuse, because … (monitored)" of one that has no say.
-pub(super) fn verdict(verdict: &str, would: Option<&str>, reason: &str, style: Style) -> String {
+pub(super) fn verdict((verdict, would): Said, reason: &str, style: Style) -> String {
     let reason = style.clean(reason);
-    if verdict == "monitored" {
+    if verdict == VerdictKind::Monitored {
         let (said, joint) = match would {
-            Some("pass") => ("would pass", ": "),
-            Some("approve") => ("would approve", ": "),
-            Some("wait") => ("would wait", ", because "),
-            Some("reject") => ("would refuse", ", because "),
+            Some(VerdictKind::Pass) => ("would pass", ": "),
+            Some(VerdictKind::Approve) => ("would approve", ": "),
+            Some(VerdictKind::Wait) => ("would wait", ", because "),
+            Some(VerdictKind::Reject) => ("would refuse", ", because "),
             _ => ("failed", ": "),
         };
         let because = if reason.is_empty() { String::new() } else { format!("{joint}{reason}") };
         return format!("{said}{because} (monitored)");
     }
     let (said, joint) = match verdict {
-        "pass" => ("passes", ": "),
-        "approve" => ("approves", ": "),
-        "wait" => ("not yet", ", because "),
-        "reject" => ("refuses", ", because "),
-        "told" => ("told", ": "),
-        "failed" => ("failed", ": "),
-        "ignored" => ("failed and is ignored", ": "),
-        other => (other, ": "),
+        VerdictKind::Pass => ("passes", ": "),
+        VerdictKind::Approve => ("approves", ": "),
+        VerdictKind::Wait => ("not yet", ", because "),
+        VerdictKind::Reject => ("refuses", ", because "),
+        VerdictKind::Told | VerdictKind::Monitored => (verdict.name(), ": "),
+        VerdictKind::Failed => ("failed", ": "),
+        VerdictKind::Ignored => ("failed and is ignored", ": "),
     };
     if reason.is_empty() { said.to_owned() } else { format!("{said}{joint}{reason}") }
 }
@@ -133,7 +137,7 @@ pub(super) fn digest(digest: &str, style: Style) -> String {
 }
 
 /// Where the time went, the longest first, what is short lumped together: `sync 12.3 s (81 %), start-member 1.2 s (8 %)`.
-pub(super) fn shares(steps: &[(String, Duration)], total: Duration) -> Vec<String> {
+pub(super) fn shares<T: Display>(steps: &[(T, Duration)], total: Duration) -> Vec<String> {
     const SHOWN: usize = 4;
     let mut sorted: Vec<_> = steps.iter().filter(|(_, took)| !took.is_zero()).collect();
     sorted.sort_by_key(|(_, took)| std::cmp::Reverse(*took));
@@ -178,18 +182,18 @@ mod tests {
     #[test]
     fn the_longest_steps_come_first() {
         let steps: Vec<_> = [("a", 10), ("b", 700), ("c", 40), ("d", 30), ("e", 20), ("f", 1)]
-            .map(|(n, ms)| (n.to_owned(), Duration::from_millis(ms)))
+            .map(|(n, ms)| (n, Duration::from_millis(ms)))
             .into();
         insta::assert_snapshot!(shares(&steps, Duration::from_millis(1_000)).join(", "), @"b 700 ms (70 %), c 40 ms (4 %), d 30 ms (3 %), e 20 ms (2 %), 2 more 11 ms");
-        assert!(shares(&[], Duration::ZERO).is_empty());
+        assert!(shares::<&str>(&[], Duration::ZERO).is_empty());
     }
 
     #[test]
     fn a_verdict_cannot_paint_the_screen() {
-        assert_eq!(verdict("wait", None, "lag \u{1b}[2Jis 3", Style::PLAIN), "not yet, because lag is 3");
-        assert_eq!(verdict("approve", None, "", Style::PLAIN), "approves");
+        assert_eq!(verdict((VerdictKind::Wait, None), "lag \u{1b}[2Jis 3", Style::PLAIN), "not yet, because lag is 3");
+        assert_eq!(verdict((VerdictKind::Approve, None), "", Style::PLAIN), "approves");
         assert_eq!(
-            verdict("monitored", Some("reject"), "too old", Style::PLAIN),
+            verdict((VerdictKind::Monitored, Some(VerdictKind::Reject)), "too old", Style::PLAIN),
             "would refuse, because too old (monitored)"
         );
     }

@@ -15,6 +15,7 @@ use super::text::shape;
 use crate::cluster::MemberId;
 use crate::cluster::oracle::Forecast;
 use crate::event::{Event, EventKind, EventSink, Progress, Usage};
+use crate::terms::{self, Outcome, RunKind, Severity, VerdictKind};
 
 /// So many verdicts of one plugin and reasons for waiting are told apart; further ones are counted with the last.
 const SHAPES: usize = 16;
@@ -34,13 +35,13 @@ struct Record {
     /// The layout of this document.
     record_version: u32,
     run: String,
-    operation: &'static str,
+    operation: Option<RunKind>,
     member: String,
     member_id: Option<MemberId>,
     started: Option<Timestamp>,
     finished: Option<Timestamp>,
     duration_ms: Option<u64>,
-    outcome: Option<&'static str>,
+    outcome: Option<Outcome>,
     exit_status: Option<u8>,
     message: Option<String>,
     hints: Vec<String>,
@@ -56,7 +57,7 @@ struct Record {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Step {
-    name: &'static str,
+    name: terms::Step,
     started: Timestamp,
     /// `running`, `done` or `failed`.
     state: &'static str,
@@ -68,7 +69,7 @@ struct Step {
 #[derive(Serialize)]
 struct Finding {
     source: String,
-    severity: &'static str,
+    severity: Severity,
     code: String,
     message: String,
     remedy: Option<String>,
@@ -92,7 +93,7 @@ struct Told {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Wait {
-    step: &'static str,
+    step: terms::Step,
     reason: String,
     times: u64,
     first: Timestamp,
@@ -114,10 +115,10 @@ struct Plugin {
 /// A verdict, in its latest wording.
 #[derive(Serialize)]
 struct Said {
-    verdict: &'static str,
+    verdict: VerdictKind,
     /// What it would have been, where it has no say.
     #[serde(skip_serializing_if = "Option::is_none")]
-    would: Option<&'static str>,
+    would: Option<VerdictKind>,
     reason: String,
     times: u64,
     first: Timestamp,
@@ -143,7 +144,7 @@ struct Total {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Undo {
-    step: &'static str,
+    step: terms::Step,
     started: Timestamp,
     /// `running`, `done`, `failed`, or `nothing` where there was nothing to undo.
     state: &'static str,
@@ -195,7 +196,14 @@ impl Record {
         }
         match event.kind {
             EventKind::RunStarted { run, operation, member } => {
-                *self = Self { record_version: 1, run, operation, member, started: Some(at), ..std::mem::take(self) };
+                *self = Self {
+                    record_version: 1,
+                    run,
+                    operation: Some(operation),
+                    member,
+                    started: Some(at),
+                    ..std::mem::take(self)
+                };
             }
             EventKind::PluginLoaded { plugin, roles, digest, notes } => {
                 let plugin = self.plugins.entry(plugin).or_default();
@@ -265,7 +273,7 @@ impl Record {
         }
     }
 
-    fn wait(&mut self, at: Timestamp, step: &'static str, reason: String) {
+    fn wait(&mut self, at: Timestamp, step: terms::Step, reason: String) {
         let shape = shape(&reason);
         let full = self.waits.len() >= SHAPES;
         let same = self.waits.iter().position(|w| w.step == step && w.shape == shape);
@@ -281,13 +289,7 @@ impl Record {
 }
 
 impl Plugin {
-    fn take(
-        &mut self,
-        at: Timestamp,
-        (verdict, would): (&'static str, Option<&'static str>),
-        reason: String,
-        usage: &Usage,
-    ) {
+    fn take(&mut self, at: Timestamp, (verdict, would): (VerdictKind, Option<VerdictKind>), reason: String, usage: &Usage) {
         self.usage.add(usage);
         let shape = shape(&reason);
         let full = self.verdicts.len() >= SHAPES;
@@ -547,7 +549,7 @@ mod tests {
     #[test]
     fn an_undo_without_a_word_had_nothing_to_do() {
         let mut events = fixture::rolled_back();
-        events.retain(|e| !matches!(e.kind, EventKind::Undone { step: "add-learner", .. }));
+        events.retain(|e| !matches!(e.kind, EventKind::Undone { step: terms::Step::AddLearner, .. }));
         let undo = parsed(&record(events))["undo"].clone();
         assert_eq!(
             (&undo[0]["state"], &undo[1]["state"], &undo[2]["state"]),
@@ -573,12 +575,18 @@ mod tests {
         let at = fixture::joined()[0].at;
         for n in 0..50_000 {
             let reason: String = format!("{n}").chars().map(|c| char::from(c as u8 - b'0' + b'a')).collect();
-            let wait = EventKind::Waiting { step: "sync", reason: reason.clone(), left: None };
+            let wait = EventKind::Waiting { step: terms::Step::Sync, reason: reason.clone(), left: None };
             record.emit(Event { at, kind: wait });
             let usage = Usage::default();
             record.emit(Event {
                 at,
-                kind: EventKind::PluginVerdict { plugin: "p".into(), verdict: "wait", would: None, reason, usage },
+                kind: EventKind::PluginVerdict {
+                    plugin: "p".into(),
+                    verdict: VerdictKind::Wait,
+                    would: None,
+                    reason,
+                    usage,
+                },
             });
         }
         let json = parsed(&record);

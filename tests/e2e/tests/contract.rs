@@ -12,6 +12,7 @@ use runner::event::{Event, EventKind, EventSink};
 use runner::pipeline::{Policy, Verdict};
 use runner::plugins::{PluginConfig, PluginSource, Plugins};
 use runner::surroundings::Nothing;
+use runner::terms::Step;
 use runner_harness::facts::{CANDIDATE, newcomer, view, window};
 use sha2::{Digest, Sha256};
 
@@ -120,7 +121,7 @@ async fn what_was_built_against_a_released_contract_still_loads_and_answers() {
             assert_eq!(close.result, Ok(Verdict::Approve), "{}: {}", version.display(), close.plugin);
             assert!(matches!(far.result, Ok(Verdict::Wait { .. })), "{}: {far:?}", version.display());
         }
-        let told = plugins.notify(&[Event::now(EventKind::StepStarted { step: "sync" })]).await;
+        let told = plugins.notify(&[Event::now(EventKind::StepStarted { step: Step::Sync })]).await;
         assert!(!told.is_empty());
         for answer in told {
             assert_eq!(answer.result, Ok(()), "{}: {}", version.display(), answer.plugin);

@@ -14,6 +14,7 @@ use runner::grants::Grants;
 use runner::pipeline::{Answer, Fault, FaultKind, Finding, Newcomer, Policy, Sample, Verdict};
 use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins, Role, inspect};
 use runner::surroundings::Live;
+use runner::terms::Step;
 use runner_harness::facts::view_of;
 use runner_harness::{guest, target_dir};
 use serde_json::{Value, json};
@@ -27,7 +28,7 @@ struct Seen(Mutex<Vec<(&'static str, String)>>);
 impl EventSink for Seen {
     fn emit(&self, event: Event) {
         if let EventKind::PluginLog { level, message, .. } = event.kind {
-            self.0.lock().unwrap().push((level, message));
+            self.0.lock().unwrap().push((level.name(), message));
         }
     }
 }
@@ -88,7 +89,7 @@ async fn fault(mode: &str, limits: Limits) -> (Fault, Vec<String>) {
     let fault = check(&plugins, 3).await.result.unwrap_err();
     let said = seen.0.lock().unwrap().iter().map(|(_, line)| line.clone()).collect();
     // The next call is served all the same.
-    let events = [Event::now(EventKind::StepStarted { step: "sync" })];
+    let events = [Event::now(EventKind::StepStarted { step: Step::Sync })];
     let told = plugins.notify(&events).await.remove(0).result.unwrap_err();
     assert_eq!(told.message, "1 events, 40 letters");
     (fault, said)
@@ -129,7 +130,8 @@ async fn a_list_that_is_handed_to_it_stays_whole() {
     let (plugins, _) = stress(json!({ "rounds": 50 }), limits());
     // From nothing to a MiB in one call.
     for count in [0_usize, 1, 100, 10_000] {
-        let events: Vec<Event> = (0..count).map(|_| Event::now(EventKind::StepStarted { step: "start-member" })).collect();
+        let events: Vec<Event> =
+            (0..count).map(|_| Event::now(EventKind::StepStarted { step: Step::StartMember })).collect();
         let told = plugins.notify(&events).await.remove(0).result.unwrap_err();
         assert_eq!((told.kind, told.message), (FaultKind::Error, format!("{count} events, {} letters", 50 * 12 * count)));
     }

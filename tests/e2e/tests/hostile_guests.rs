@@ -11,6 +11,7 @@ use runner::grants::Grants;
 use runner::pipeline::{FailurePolicy, Fault, FaultKind, Policy, Sample, Verdict};
 use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins};
 use runner::surroundings::Nothing;
+use runner::terms::Step;
 use runner_harness::facts::{newcomer, view};
 use runner_harness::guest;
 use serde_json::json;
@@ -98,7 +99,7 @@ async fn ask(plugins: &Plugins, role: &str) -> (Fault, FailurePolicy) {
             answers.into_iter().map(|a| (a.plugin, a.result.err(), a.failure_policy)).collect()
         }
         _ => {
-            let answers = plugins.notify(&[Event::now(EventKind::StepStarted { step: "sync" })]).await;
+            let answers = plugins.notify(&[Event::now(EventKind::StepStarted { step: Step::Sync })]).await;
             answers.into_iter().map(|a| (a.plugin, a.result.err(), a.failure_policy)).collect()
         }
     };
@@ -256,7 +257,7 @@ async fn questions_without_end_are_ended_in_bounded_memory() {
         let source = PluginSource { path: guest("asker"), name: None };
         let config = PluginConfig { settings, limits, grants, ..PluginConfig::new(source) };
         let plugins = Plugins::load(vec![config], None, Arc::new(Nothing), Arc::new(Seen::default()));
-        let answers = plugins.notify(&[Event::now(EventKind::StepStarted { step: "sync" })]).await;
+        let answers = plugins.notify(&[Event::now(EventKind::StepStarted { step: Step::Sync })]).await;
         let fault = answers.into_iter().next().expect("one answer").result.unwrap_err();
         assert_eq!((fault.kind, fault.message.as_str()), (FaultKind::Bytes, "asked more than 10000 questions"));
         let grown = peak_memory().saturating_sub(before);

@@ -14,6 +14,7 @@ use runner::pipeline::Policy;
 use runner::plugins::{PluginConfig, PluginSource, Plugins, Specimen};
 use runner::recording::{self, FileRecorder, Recording};
 use runner::surroundings::{Ask, HttpResponse, Refused, Reply, Space, Surroundings};
+use runner::terms::Step;
 use runner_harness::{Finished, Node, Scratch, Spawned, Tls, guest, newest};
 use serde_json::{Value, json};
 
@@ -169,7 +170,7 @@ async fn record(folder: &Path, settings: Value) -> (Recording, String) {
     let seen = Arc::new(Seen::default());
     let plugins = Plugins::load_recorded(vec![asker(settings)], None, Arc::new(World), seen.clone(), Some(recorder.clone()));
     plugins.ready().await.expect("it can be loaded");
-    plugins.notify(&[Event::now(EventKind::StepStarted { step: "sync" })]).await;
+    plugins.notify(&[Event::now(EventKind::StepStarted { step: Step::Sync })]).await;
     assert_eq!(recorder.finish(SOON), None);
     let said = seen.0.lock().unwrap().join("\n");
     (recording::read(&file).expect("it can be read"), said + &fs::read_to_string(&file).expect("it is text"))

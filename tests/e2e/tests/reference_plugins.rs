@@ -17,6 +17,7 @@ use runner::pipeline::{Finding, Newcomer, Policy, Severity, Verdict};
 use runner::plugins::{PluginConfig, PluginSource, Plugins, Role, Specimen, inspect};
 use runner::scenario;
 use runner::surroundings::{Live, Nothing, Site, Surroundings};
+use runner::terms::{Outcome, RunKind};
 use runner::tls::ClientTls;
 use runner_harness::facts::{CANDIDATE, newcomer, view, window};
 use runner_harness::{ClientFiles, RealCluster, Scratch, Tls, guest, newest, write_ca, write_member};
@@ -277,9 +278,9 @@ async fn tell(port: u16, settings: Value, scratch: &Scratch) -> Option<String> {
 /// A run's first and last event.
 fn events() -> [Event; 2] {
     [
-        Event::now(EventKind::RunStarted { run: "0199".to_owned(), operation: "join", member: "cp-4".to_owned() }),
+        Event::now(EventKind::RunStarted { run: "0199".to_owned(), operation: RunKind::Join, member: "cp-4".to_owned() }),
         Event::now(EventKind::RunFinished {
-            outcome: "joined",
+            outcome: Outcome::Joined,
             exit_status: 0,
             message: "cp-4 is a voter".to_owned(),
             hints: Vec::new(),

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::clock;
 use crate::cluster::MemberId;
 use crate::cluster::oracle::Forecast;
+use crate::terms::{LogLevel, Outcome, RunKind, Severity, Step, VerdictKind};
 
 /// One thing that happened. Serialised flat: `{"at": "…", "kind": "…", …}`.
 #[derive(Clone, Debug, Serialize)]
@@ -27,8 +28,8 @@ pub enum EventKind {
     RunStarted {
         /// The run's id.
         run: String,
-        /// `join`, `resume` or `rollback`.
-        operation: &'static str,
+        /// Which kind of run.
+        operation: RunKind,
         /// The joining member's name.
         member: String,
     },
@@ -54,8 +55,8 @@ pub enum EventKind {
     PluginLog {
         /// Which plugin.
         plugin: String,
-        /// `debug`, `info`, `warn` or `error`.
-        level: &'static str,
+        /// How loud.
+        level: LogLevel,
         /// What it said.
         message: String,
     },
@@ -63,12 +64,11 @@ pub enum EventKind {
     PluginVerdict {
         /// Which plugin.
         plugin: String,
-        /// `pass`, `approve`, `wait`, `reject`, `told`, `failed`, `ignored` (failed, and its failure policy is `ignore`) or
-        /// `monitored` (it has no say).
-        verdict: &'static str,
+        /// What its answer came to.
+        verdict: VerdictKind,
         /// Where it is `monitored`: what its verdict would have been.
         #[serde(skip_serializing_if = "Option::is_none")]
-        would: Option<&'static str>,
+        would: Option<VerdictKind>,
         /// Why; empty where there is nothing to say.
         reason: String,
         /// What the call used.
@@ -76,13 +76,13 @@ pub enum EventKind {
     },
     /// A step began.
     StepStarted {
-        /// Its name.
-        step: &'static str,
+        /// Which.
+        step: Step,
     },
     /// A step is done.
     StepFinished {
-        /// Its name.
-        step: &'static str,
+        /// Which.
+        step: Step,
         /// How long it took.
         #[serde(serialize_with = "millis", rename = "durationMs")]
         duration: Duration,
@@ -91,8 +91,8 @@ pub enum EventKind {
     },
     /// A step failed.
     StepFailed {
-        /// Its name.
-        step: &'static str,
+        /// Which.
+        step: Step,
         /// Why.
         error: String,
     },
@@ -100,8 +100,8 @@ pub enum EventKind {
     Finding {
         /// `runner` or the plugin's name.
         source: String,
-        /// `info`, `warning` or `error`.
-        severity: &'static str,
+        /// How bad.
+        severity: Severity,
         /// A stable identifier.
         code: String,
         /// What is the case.
@@ -120,7 +120,7 @@ pub enum EventKind {
     /// The run waits for something outside it.
     Waiting {
         /// In which step.
-        step: &'static str,
+        step: Step,
         /// For what.
         reason: String,
         /// Time left before the run gives up, where it is bounded.
@@ -139,19 +139,19 @@ pub enum EventKind {
     /// An undo began.
     Undoing {
         /// Of which step.
-        step: &'static str,
+        step: Step,
     },
     /// An undo is done.
     Undone {
         /// Of which step.
-        step: &'static str,
+        step: Step,
         /// What was undone, in a few words.
         summary: String,
     },
     /// An undo failed: a person is needed.
     UndoFailed {
         /// Of which step.
-        step: &'static str,
+        step: Step,
         /// Why.
         error: String,
         /// What a person must do.
@@ -159,8 +159,8 @@ pub enum EventKind {
     },
     /// The run is over.
     RunFinished {
-        /// The outcome's name, for example `joined` or `rolled-back`.
-        outcome: &'static str,
+        /// How it ended.
+        outcome: Outcome,
         /// The exit status that the command will end with.
         exit_status: u8,
         /// One sentence.

@@ -12,6 +12,7 @@ pub mod human;
 pub mod owned;
 pub mod pipeline;
 pub mod problem;
+pub mod terms;
 pub mod text;
 
 pub use problem::Problem;

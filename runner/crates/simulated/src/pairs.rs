@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use crate::{Fault, Faults, Incident, Moment, Op, Simulation, When};
 use runner_core::cluster::Reason;
-use runner_core::pipeline::{Gate, Operation, Outcome};
+use runner_core::pipeline::{Gate, Operation};
 
 use crate::tally::Tally;
 use crate::world::{World, virtually};
+use runner_core::terms::Outcome;
 
 /// One hurt.
 #[derive(Clone, Debug)]

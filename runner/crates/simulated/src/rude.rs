@@ -7,9 +7,10 @@ use std::time::Duration;
 use crate::{By, Incident, Moment, MutationKind, Op, Simulation, When};
 use runner_core::cluster::remedy::{Only, Remedy};
 use runner_core::cluster::{Cluster as _, MemberId, quorum};
-use runner_core::pipeline::{Conclusion, DataDir, Operation, Outcome};
+use runner_core::pipeline::{Conclusion, DataDir, Operation};
 
 use crate::world::{NODE, World, virtually};
+use runner_core::terms::Outcome;
 
 /// Who meddles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,10 +10,11 @@ use runner_core::Problem;
 use runner_core::cluster::{Cluster, MemberId, View};
 use runner_core::event::{Event, EventKind, EventSink};
 use runner_core::pipeline::{
-    Answer, Conclusion, DataDir, Failure, FailurePolicy, Fault, Finding, FromData, Gate, Interrupt, JoinLock, JoinPlan,
-    Journal, Newcomer, OnApprovalTimeout, Operation, Outcome, Parts, Platform, Policy, Record, Sample, SilentLearner,
-    StaleLearner, Timeouts, Verdict, Waiver, check_for_worker, execute, start_from_data,
+    Answer, Conclusion, DataDir, Failure, Fault, Finding, FromData, Gate, Interrupt, JoinLock, JoinPlan, Journal, Newcomer,
+    Operation, Parts, Platform, Policy, Record, Sample, Timeouts, Verdict, Waiver, check_for_worker, execute,
+    start_from_data,
 };
+use runner_core::terms::{FailurePolicy, OnApprovalTimeout, Outcome, SilentLearner, StaleLearner};
 
 /// The etcd versions that are simulated.
 pub const VERSIONS: [&str; 4] = ["3.4.23", "3.5.35", "3.6.16", "3.7.3"];

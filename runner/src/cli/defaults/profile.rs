@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Defaults;
-use crate::cli::launcher_args::LauncherKind;
 use crate::config::policy;
-use crate::config::profile::{self, AbsolutePath, Floors, PkiName, PkiNames, ProfileFile, Program};
-use crate::pipeline::{Gate, OnApprovalTimeout, SilentLearner, StaleLearner, Timeouts};
+use crate::config::profile::{AbsolutePath, Floors, PkiName, PkiNames, ProfileFile, Program};
+use crate::pipeline::{Gate, Timeouts};
 use crate::pki::Layout;
 
 impl Defaults {
@@ -36,12 +35,7 @@ impl Defaults {
         if let Some(port) = ports.metrics {
             self.metrics_url = format!("http://127.0.0.1:{port}");
         }
-        self.launcher = launcher.kind.map_or(self.launcher, |kind| match kind {
-            profile::LauncherKind::Process => LauncherKind::Process,
-            profile::LauncherKind::External => LauncherKind::External,
-            profile::LauncherKind::StaticPod => LauncherKind::StaticPod,
-            profile::LauncherKind::Systemd => LauncherKind::Systemd,
-        });
+        self.launcher = launcher.kind.unwrap_or(self.launcher);
         self.node.image = launcher.image.clone().or(self.node.image);
         self.unit_name = launcher.unit_name.as_ref().map_or(self.unit_name, |name| name.0.clone());
         let mut kubernetes = self.kubernetes;
@@ -60,18 +54,9 @@ impl Defaults {
         self.gate = gate(self.gate, &profile.gate, &profile.floors);
         self.timeouts = timeouts(self.timeouts, &profile.timeouts);
         self.start_elsewhere = profile.timeouts.start.map_or(self.start_elsewhere, |span| span.0);
-        self.stale_learner = profile.stale_learner.map_or(self.stale_learner, |given| match given {
-            policy::StaleLearner::Wait => StaleLearner::Wait,
-            policy::StaleLearner::Fail => StaleLearner::Fail,
-        });
-        self.silent_learner = profile.silent_learner.map_or(self.silent_learner, |given| match given {
-            policy::SilentLearner::Restart => SilentLearner::Restart,
-            policy::SilentLearner::Wait => SilentLearner::Wait,
-        });
-        self.on_approval_timeout = profile.on_approval_timeout.map_or(self.on_approval_timeout, |given| match given {
-            policy::OnApprovalTimeout::Undo => OnApprovalTimeout::Undo,
-            policy::OnApprovalTimeout::Leave => OnApprovalTimeout::Leave,
-        });
+        self.stale_learner = profile.stale_learner.map_or(self.stale_learner, |given| given.0);
+        self.silent_learner = profile.silent_learner.map_or(self.silent_learner, |given| given.0);
+        self.on_approval_timeout = profile.on_approval_timeout.map_or(self.on_approval_timeout, |given| given.0);
         if let Some(AbsolutePath(root)) = &profile.root {
             self.move_below(root);
         }
@@ -143,6 +128,7 @@ fn timeouts(usual: Timeouts, given: &policy::Timeouts) -> Timeouts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terms::LauncherKind;
 
     fn on_top(name: &str, text: &str) -> Defaults {
         let file = ProfileFile::of_bytes(Path::new(name), text.as_bytes()).unwrap_or_else(|mistake| panic!("{mistake}"));

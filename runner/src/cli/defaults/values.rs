@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::Defaults;
 use crate::cli::cluster_args::absolute;
-use crate::cli::launcher_args::LauncherKind;
 use crate::pipeline::Failure;
+use crate::terms::LauncherKind;
 
 impl Defaults {
     /// Every value with its key in a profile, as text for people.

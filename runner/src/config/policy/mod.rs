@@ -4,14 +4,15 @@
 //! mistake is said with file, line, column and path, and an unknown key with the nearest one that there is.
 
 pub use model::{
-    ApiVersion, Digest, FailurePolicy, Gate, JoinPolicy, Limits, Metadata, Mode, OnApprovalTimeout, Plugin, PluginName,
-    Reason, SilentLearner, Source, Spec, StaleLearner, Timeouts, Until, Waiver,
+    ApiVersion, Digest, Gate, JoinPolicy, Limits, Metadata, Plugin, PluginName, Reason, Source, Spec, Timeouts, Until,
+    Waiver,
 };
 pub use quantity::{Quantity, Span};
 pub use read::{PassedOver, PolicyFile};
 pub use schema::schema;
 
 pub use super::mistake::{Mistake, Place};
+pub use super::spelled::Spelled;
 pub use super::yaml::MAX_SIZE;
 
 mod model;

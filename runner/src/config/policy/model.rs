@@ -9,7 +9,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::quantity::{Quantity, Span};
+use crate::config::spelled::Spelled;
 use crate::grants::Grants;
+use crate::terms::{FailurePolicy, Mode, OnApprovalTimeout, SilentLearner, StaleLearner};
 
 /// The policy of a join: which plugins judge it, what they may use, and how patient the run is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -61,14 +63,14 @@ pub struct Spec {
     /// What becomes of a learner that has caught up and is not approved within `timeouts.approval`. `Undo` unless told
     /// otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub on_approval_timeout: Option<OnApprovalTimeout>,
+    pub on_approval_timeout: Option<Spelled<OnApprovalTimeout>>,
     /// What to do about a learner in the member list that is not ours. `Wait` unless told otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub stale_learner: Option<StaleLearner>,
+    pub stale_learner: Option<Spelled<StaleLearner>>,
     /// What to do about the joining learner where it has all the data and does not serve: etcd lets such a member wait for up to 7 s.
     /// `Restart` unless told otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub silent_learner: Option<SilentLearner>,
+    pub silent_learner: Option<Spelled<SilentLearner>>,
 }
 
 /// One plugin: a component, what it is told, what it may use, and how far its word goes.
@@ -96,35 +98,16 @@ pub struct Plugin {
     /// What becomes of the join when the plugin fails to answer. `Fail` for checks and promotion criteria and `Ignore` for
     /// notifiers unless told otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure_policy: Option<FailurePolicy>,
+    pub failure_policy: Option<Spelled<FailurePolicy>>,
     /// Whether its word counts.
     #[serde(default)]
-    pub mode: Mode,
+    pub mode: Spelled<Mode>,
     /// Its place in reports: lower numbers first, plugins of one number as they stand in the file. 0 unless told otherwise.
     #[serde(default)]
     pub order: i32,
     /// Findings of this plugin that do not refuse the join, each with a reason.
     #[serde(default)]
     pub waivers: Vec<Waiver>,
-}
-
-/// What becomes of the join when a plugin fails to answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum FailurePolicy {
-    /// The join is refused or undone.
-    Fail,
-    /// It is said, and the join goes on without this plugin's word.
-    Ignore,
-}
-
-/// Whether a plugin's word counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Mode {
-    /// It is obeyed.
-    #[default]
-    Enforce,
-    /// It is asked, judged and reported, and never obeyed: it neither refuses nor delays a join.
-    Monitor,
 }
 
 /// What one call of a plugin may use; runner's defaults where nothing is said.
@@ -213,33 +196,6 @@ pub struct Timeouts {
     /// For each undo: `1m` unless told otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<Span>,
-}
-
-/// What becomes of a learner that is not approved in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum OnApprovalTimeout {
-    /// Everything is undone; the cluster is as it was.
-    Undo,
-    /// The learner stays, caught up and without a vote; `runner resume` asks the plugins again, `runner rollback` undoes it.
-    Leave,
-}
-
-/// What to do about a learner in the list that is not ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum StaleLearner {
-    /// Wait for it to become a voter or go, for up to `timeouts.learnerSlot`.
-    Wait,
-    /// Refuse at once.
-    Fail,
-}
-
-/// What to do about the joining learner where it has all the data and does not serve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum SilentLearner {
-    /// Restart it, once and before it has a vote, where the launcher can.
-    Restart,
-    /// Wait with it.
-    Wait,
 }
 
 /// A name: letters, digits, `-`, `_` and `.`, 80 at most.

@@ -4,7 +4,7 @@
 //! line come after it, except where it binds them: its plugins are always asked, its floors hold, its banned flags are refused.
 //! Every mistake is said with file, line, column and key, and an unknown key with the nearest one that there is.
 
-pub use model::{Banned, Floors, Launcher, LauncherKind, Names, Paths, PkiNames, Ports, Profile};
+pub use model::{Banned, Floors, Launcher, Names, Paths, PkiNames, Ports, Profile};
 pub use read::ProfileFile;
 pub use values::{AbsolutePath, FlagName, KeyPrefix, KubeName, PkiName, Program, UnitName};
 

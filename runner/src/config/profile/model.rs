@@ -3,9 +3,8 @@
 use serde::Deserialize;
 
 use super::values::{AbsolutePath, FlagName, KeyPrefix, KubeName, PkiName, Program, UnitName};
-use crate::config::policy::{
-    ApiVersion, Gate, OnApprovalTimeout, Plugin, PluginName, Reason, SilentLearner, Source, Span, StaleLearner, Timeouts,
-};
+use crate::config::policy::{ApiVersion, Gate, Plugin, PluginName, Reason, Source, Span, Spelled, Timeouts};
+use crate::terms::{LauncherKind, OnApprovalTimeout, SilentLearner, StaleLearner};
 
 /// A distribution's profile. Whatever it does not say is as built in.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -42,13 +41,13 @@ pub struct Profile {
     pub timeouts: Timeouts,
     /// What to do about a learner that is not ours, where nobody says otherwise.
     #[serde(default)]
-    pub stale_learner: Option<StaleLearner>,
+    pub stale_learner: Option<Spelled<StaleLearner>>,
     /// What to do about a learner that has all the data and does not serve, where nobody says otherwise.
     #[serde(default)]
-    pub silent_learner: Option<SilentLearner>,
+    pub silent_learner: Option<Spelled<SilentLearner>>,
     /// What becomes of a learner that is not approved in time, where nobody says otherwise.
     #[serde(default)]
-    pub on_approval_timeout: Option<OnApprovalTimeout>,
+    pub on_approval_timeout: Option<Spelled<OnApprovalTimeout>>,
     /// The gate that nobody may loosen.
     #[serde(default)]
     pub floors: Floors,
@@ -112,20 +111,6 @@ pub struct Launcher {
     pub unit_name: Option<UnitName>,
     /// Where systemd units are written.
     pub unit_dir: Option<AbsolutePath>,
-}
-
-/// Who starts the member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LauncherKind {
-    /// runner itself, as a process.
-    Process,
-    /// Somebody else.
-    External,
-    /// The kubelet, as a static pod.
-    StaticPod,
-    /// systemd, as a unit.
-    Systemd,
 }
 
 /// What the certificates are called: paths below the pki folder, to which `.crt` and `.key` are added.

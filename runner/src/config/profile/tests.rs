@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
+use crate::terms::LauncherKind;
 
 /// What every profile begins with.
 const HEAD: &str = "apiVersion = \"runner.dev/v1alpha1\"\nname = \"acme\"\n";
@@ -135,7 +136,7 @@ fn mistakes_of_the_text() {
     insta::assert_snapshot!(said("[ports]\npeer = 70000\n"), @r##"profile.toml:4:8: ports.peer: a whole number from 0 to 65535 is expected here, not `70000`"##);
     insta::assert_snapshot!(said("[launcher]\nkind = \"docker\"\n"), @r##"
     profile.toml:4:8: launcher.kind: `docker` is not one of the values that can stand here
-    there are process, external, static-pod, systemd
+    there are process, static-pod, systemd, external
     "##);
     insta::assert_snapshot!(said("name = \"twice\"\n"), @r##"profile.toml:3:1: not valid TOML: duplicate key"##);
     insta::assert_snapshot!(said("banned = \"--insecure\"\n"), @r##"profile.toml:3:10: banned: a list is expected here, not the text "--insecure""##);

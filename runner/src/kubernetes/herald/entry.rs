@@ -59,12 +59,13 @@ impl Entry {
 mod tests {
     use super::super::story::Story;
     use super::*;
+    use crate::terms::Step;
 
     #[test]
     fn what_is_written_is_read_and_anything_else_is_not() {
         let mut story = Story::new("run-1", Timestamp::UNIX_EPOCH);
         let at = Timestamp::from_second(1_800_000_000).unwrap();
-        story.take(&crate::event::Event { at, kind: crate::event::EventKind::StepStarted { step: "sync" } });
+        story.take(&crate::event::Event { at, kind: crate::event::EventKind::StepStarted { step: Step::Sync } });
         let entry = Entry::read("cp-2", &story.text()).unwrap();
         assert_eq!((entry.run.as_str(), entry.phase.as_str(), entry.updated), ("run-1", "sync", Some(at)));
         assert_eq!(entry.message, "sync is under way");

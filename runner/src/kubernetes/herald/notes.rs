@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use crate::event::{Event, EventKind};
 use crate::kubernetes::names::CONTROLLER;
 use crate::kubernetes::time::micro;
+use crate::terms::{Outcome, RunKind, Step};
 use crate::text::one_line;
 
 /// Where the kubelet writes Events on its Node: a Node is in no namespace, its Events are.
@@ -19,23 +20,23 @@ const LONGEST_NOTE: usize = 250;
 pub(super) fn of(event: &Event, node: &str) -> Option<NodeEvent> {
     let (warning, reason, action, note) = match &event.kind {
         EventKind::RunStarted { run, operation, member } => {
-            let (reason, what) = match *operation {
-                "join" => ("EtcdJoinStarted", "joins the cluster"),
-                "resume" => ("EtcdJoinResumed", "goes on joining the cluster"),
-                _ => ("EtcdRollbackStarted", "is taken back from the cluster"),
+            let (reason, what) = match operation {
+                RunKind::Join => ("EtcdJoinStarted", "joins the cluster"),
+                RunKind::Resume => ("EtcdJoinResumed", "goes on joining the cluster"),
+                RunKind::Rollback | RunKind::Check => ("EtcdRollbackStarted", "is taken back from the cluster"),
             };
             (false, reason, "Start", format!("etcd member {member} {what} (run {run})"))
         }
-        EventKind::StepFinished { step: "promote", summary, .. } => {
+        EventKind::StepFinished { step: Step::Promote, summary, .. } => {
             (false, "EtcdMemberPromoted", "Promote", format!("etcd: {summary}"))
         }
         EventKind::RunFinished { outcome, message, hints, .. } => {
-            let (warning, reason) = match *outcome {
-                "joined" => (false, "EtcdJoined"),
-                "rolled-back-on-request" => (false, "EtcdJoinRolledBack"),
-                "timed-out" | "rolled-back" => (true, "EtcdJoinRolledBack"),
-                "stuck" => (true, "EtcdJoinStuck"),
-                "interrupted" => (true, "EtcdJoinInterrupted"),
+            let (warning, reason) = match outcome {
+                Outcome::Joined => (false, "EtcdJoined"),
+                Outcome::RolledBackOnRequest => (false, "EtcdJoinRolledBack"),
+                Outcome::TimedOut | Outcome::RolledBack => (true, "EtcdJoinRolledBack"),
+                Outcome::Stuck => (true, "EtcdJoinStuck"),
+                Outcome::Interrupted => (true, "EtcdJoinInterrupted"),
                 _ => (true, "EtcdJoinRefused"),
             };
             let hint = hints.first().map(|hint| format!("; {hint}")).unwrap_or_default();
@@ -82,16 +83,18 @@ mod tests {
     fn an_event_is_as_the_api_wants_it() {
         let at = Timestamp::from_second(1_800_000_000).unwrap();
         let of = |kind| of(&Event { at, kind }, "cp-2");
-        let started = of(EventKind::RunStarted { run: "r-1".into(), operation: "join", member: "cp-2".into() }).unwrap();
+        let started =
+            of(EventKind::RunStarted { run: "r-1".into(), operation: RunKind::Join, member: "cp-2".into() }).unwrap();
         insta::assert_snapshot!(serde_json::to_string(&started).unwrap(), @r#"{"apiVersion":"events.k8s.io/v1","kind":"Event","action":"Start","eventTime":"2027-01-15T08:00:00.000000Z","metadata":{"name":"cp-2.18fae27693b40000","namespace":"default"},"note":"etcd member cp-2 joins the cluster (run r-1)","reason":"EtcdJoinStarted","regarding":{"apiVersion":"v1","kind":"Node","name":"cp-2","uid":"cp-2"},"reportingController":"runner.dev/runner","reportingInstance":"cp-2","type":"Normal"}"#);
         let ended = |outcome| {
             let hints = vec!["etcdctl alarm disarm".to_owned()];
             let message = "ü".repeat(2_000);
             of(EventKind::RunFinished { outcome, exit_status: 1, message, hints, duration: Duration::ZERO }).unwrap()
         };
-        assert!(ended("stuck").note.unwrap().len() <= 1_024);
-        let reasons = ["check-refused", "plugin-failed", "rolled-back", "stuck", "joined"].map(|o| ended(o).reason.unwrap());
+        assert!(ended(Outcome::Stuck).note.unwrap().len() <= 1_024);
+        let reasons = [Outcome::CheckRefused, Outcome::PluginFailed, Outcome::RolledBack, Outcome::Stuck, Outcome::Joined]
+            .map(|o| ended(o).reason.unwrap());
         assert_eq!(reasons, ["EtcdJoinRefused", "EtcdJoinRefused", "EtcdJoinRolledBack", "EtcdJoinStuck", "EtcdJoined"]);
-        assert!(of(EventKind::StepStarted { step: "sync" }).is_none());
+        assert!(of(EventKind::StepStarted { step: Step::Sync }).is_none());
     }
 }

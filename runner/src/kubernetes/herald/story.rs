@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::event::{Event, EventKind};
+use crate::terms::Step;
 use crate::text::one_line;
 
 /// The most of a text that is kept: the ConfigMap is shared by all nodes.
@@ -67,35 +68,35 @@ impl Story {
         let at = event.at;
         match &event.kind {
             EventKind::RunStarted { operation, .. } => {
-                self.operation = (*operation).to_owned();
+                self.operation = operation.name().to_owned();
                 self.say("start", format!("{operation} is under way"));
                 self.set("Progressing", true, "Start", at);
             }
-            EventKind::StepStarted { step: "announce" } => return false,
+            EventKind::StepStarted { step: Step::Announce } => return false,
             EventKind::StepStarted { step } => {
-                self.say(step, format!("{step} is under way"));
-                self.set("Progressing", true, &camel(step), at);
+                self.say(step.name(), format!("{step} is under way"));
+                self.set("Progressing", true, &camel(step.name()), at);
             }
-            EventKind::Waiting { step, reason, .. } => self.say(step, format!("waiting: {reason}")),
+            EventKind::Waiting { step, reason, .. } => self.say(step.name(), format!("waiting: {reason}")),
             EventKind::MemberAdded { id } => {
                 self.say("add-learner", format!("member {id} is a learner"));
                 self.set("MemberAdded", true, "Learner", at);
             }
-            EventKind::StepFinished { step: "promote", summary, .. } => {
+            EventKind::StepFinished { step: Step::Promote, summary, .. } => {
                 self.say("promote", summary.clone());
                 self.set("Promoted", true, "Voter", at);
             }
-            EventKind::StepFailed { step, error } => self.say(step, error.clone()),
+            EventKind::StepFailed { step, error } => self.say(step.name(), error.clone()),
             EventKind::Undoing { step } => {
                 self.say("undo", format!("{step} is being undone"));
                 self.set("Progressing", true, "Undo", at);
             }
-            EventKind::Undone { step: "add-learner", .. } => self.set("MemberAdded", false, "Removed", at),
+            EventKind::Undone { step: Step::AddLearner, .. } => self.set("MemberAdded", false, "Removed", at),
             EventKind::UndoFailed { error, remedy, .. } => self.say("undo", format!("{error}; {remedy}")),
             EventKind::RunFinished { outcome, message, hints, .. } => {
                 let hints: String = hints.iter().map(|hint| format!("; {hint}")).collect();
-                self.say(outcome, format!("{message}{hints}"));
-                self.set("Progressing", false, &camel(outcome), at);
+                self.say(outcome.name(), format!("{message}{hints}"));
+                self.set("Progressing", false, &camel(outcome.name()), at);
             }
             _ => return false,
         }
@@ -144,22 +145,26 @@ mod tests {
 
     use super::*;
     use crate::cluster::MemberId;
+    use crate::terms::{LogLevel, Outcome, RunKind};
 
     #[test]
     fn an_entry_tells_how_far_the_run_is() {
         let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).unwrap();
         let mut story = Story::new("0199e3a1-7c00-7000-8000-000000000000", at(0));
         let mut tell = |second, kind| story.take(&Event { at: at(second), kind });
-        assert!(tell(1, EventKind::RunStarted { run: "r".into(), operation: "join", member: "cp-2".into() }));
-        assert!(tell(2, EventKind::StepStarted { step: "add-learner" }));
+        assert!(tell(1, EventKind::RunStarted { run: "r".into(), operation: RunKind::Join, member: "cp-2".into() }));
+        assert!(tell(2, EventKind::StepStarted { step: Step::AddLearner }));
         assert!(tell(3, EventKind::MemberAdded { id: MemberId(0xab) }));
-        assert!(!tell(4, EventKind::PluginLog { plugin: "p".into(), level: "info", message: "the-password".into() }));
-        assert!(tell(5, EventKind::Waiting { step: "sync", reason: "a\u{1b}[2Jb".into(), left: Some(Duration::ZERO) }));
+        assert!(!tell(
+            4,
+            EventKind::PluginLog { plugin: "p".into(), level: LogLevel::Info, message: "the-password".into() }
+        ));
+        assert!(tell(5, EventKind::Waiting { step: Step::Sync, reason: "a\u{1b}[2Jb".into(), left: Some(Duration::ZERO) }));
         insta::assert_snapshot!(story.text(), @r#"{"run":"0199e3a1-7c00-7000-8000-000000000000","operation":"join","phase":"sync","message":"waiting: ab","since":"2025-10-14T16:50:35.136Z","updated":"2027-01-15T08:00:05Z","conditions":[{"type":"Progressing","status":"True","reason":"AddLearner","message":"add-learner is under way","lastTransitionTime":"2027-01-15T08:00:01Z"},{"type":"MemberAdded","status":"True","reason":"Learner","message":"member ab is a learner","lastTransitionTime":"2027-01-15T08:00:03Z"},{"type":"Promoted","status":"False","reason":"NotYet","message":"","lastTransitionTime":"2027-01-15T08:00:00Z"}]}"#);
         story.take(&Event {
             at: at(9),
             kind: EventKind::RunFinished {
-                outcome: "check-refused",
+                outcome: Outcome::CheckRefused,
                 exit_status: 10,
                 message: "x".repeat(9_000),
                 hints: Vec::new(),

@@ -10,6 +10,7 @@ use crate::Problem;
 use crate::event::{Event, EventKind, EventSink, Usage};
 use crate::pipeline::{Answer, Fault, FaultKind, Policy};
 use crate::surroundings::Nothing;
+use crate::terms::Step;
 
 mod again;
 mod calls;
@@ -121,7 +122,7 @@ fn plain(body: &str) -> String {
 
 /// Tells one event to plugins loaded from these configurations.
 async fn notify(plugins: &Plugins) -> Vec<(Result<(), Fault>, Usage)> {
-    let event = Event::now(EventKind::StepStarted { step: "discover" });
+    let event = Event::now(EventKind::StepStarted { step: Step::Discover });
     let answers = plugins.notify(&[event]).await;
     answers.into_iter().map(|Answer { result, usage, .. }| (result, usage)).collect()
 }

@@ -1,12 +1,13 @@
 //! The built-in checks: is the cluster healthy enough for anybody to join? Pure functions of what was observed.
 
+use super::Finding;
 use super::adoption::Standing;
-use super::plan::{JoinPlan, StaleLearner};
+use super::plan::JoinPlan;
 use super::versions;
-use super::{Finding, Severity};
 use crate::cluster::oracle::{Answer, Change, Forecast, Situation};
 use crate::cluster::remedy::{Only, Remedy};
 use crate::cluster::{AlarmKind, MemberId, Reason, Version, View, advice, quorum};
+use crate::terms::{Severity, StaleLearner};
 
 /// What is known of the member that is to join.
 #[derive(Clone, Copy, Debug, Default)]

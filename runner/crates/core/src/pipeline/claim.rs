@@ -6,10 +6,11 @@
 use tokio::time::Instant;
 
 use super::run::{Patience, Run};
-use super::{DataDir, Failure, Identity, Outcome};
+use super::{DataDir, Failure, Identity};
 use crate::Problem;
 use crate::cluster::remedy::{Only, Remedy};
 use crate::cluster::{Member, MemberId, MemberList};
+use crate::terms::{Outcome, Step};
 
 /// What may be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub(super) enum Claim {
 ///
 /// The cluster or the node's data cannot be read: then nothing is known.
 pub(super) async fn claim(run: &mut Run) -> Result<Claim, Failure> {
-    let mut patience = Patience::new("undo", run.plan.timeouts.undo);
+    let mut patience = Patience::new(Step::Undo, run.plan.timeouts.undo);
     loop {
         match run.member_list().await {
             Ok(list) => {

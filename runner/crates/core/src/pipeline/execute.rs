@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::claim::{Claim, claim, overtaken};
 use super::journal::Journal;
 use super::journal::Record;
-use super::outcome::{Conclusion, Failure, Outcome};
+use super::outcome::{Conclusion, Failure};
 use super::run::{Interrupt, Parts, Run, journal_failure};
 use super::step::{Reversible, UndoError};
 use super::steps::Whom;
@@ -19,6 +19,7 @@ use crate::Problem;
 use crate::cluster::MemberId;
 use crate::cluster::remedy::{Only, Remedy};
 use crate::event::{Event, EventKind};
+use crate::terms::{Outcome, RunKind, Step};
 
 /// The steps that can be undone, in their order.
 const BEFORE: [&dyn Reversible; 6] =
@@ -61,13 +62,13 @@ pub async fn execute(
     let mut run = Run::new(plan, parts, journal, interrupt.undo.clone());
     // An earlier runner of this run may have left its key.
     run.queued = operation != Operation::Join;
-    let name = match operation {
-        Operation::Join => "join",
-        Operation::Resume => "resume",
-        Operation::Rollback => "rollback",
+    let kind = match operation {
+        Operation::Join => RunKind::Join,
+        Operation::Resume => RunKind::Resume,
+        Operation::Rollback => RunKind::Rollback,
     };
     let (id, member) = (run.plan.run.clone(), run.plan.name.clone());
-    run.emit(EventKind::RunStarted { run: id, operation: name, member });
+    run.emit(EventKind::RunStarted { run: id, operation: kind, member });
 
     let unpromoted = Unpromoted { run };
     let ended = match begun {
@@ -101,12 +102,12 @@ async fn checked(plan: JoinPlan, parts: Parts, interrupt: Interrupt, whom: Whom)
     };
     let mut run = Run::new(plan, parts, journal, interrupt.undo);
     let (id, member) = (run.plan.run.clone(), run.plan.name.clone());
-    run.emit(EventKind::RunStarted { run: id, operation: "check", member });
+    run.emit(EventKind::RunStarted { run: id, operation: RunKind::Check, member });
     let accepted = match whom {
         Whom::Member => "a join would be accepted now",
         Whom::Worker => "the cluster is healthy enough for a worker to join",
     };
-    let mut conclusion = Conclusion { outcome: Outcome::Joined, problem: Problem::new(accepted) };
+    let mut conclusion = Conclusion { outcome: Outcome::Accepted, problem: Problem::new(accepted) };
     let steps: [&dyn Reversible; 2] = [&steps::Discover, &steps::Check(whom)];
     for step in steps {
         let began = begin(&mut run, step.name());
@@ -122,7 +123,7 @@ async fn checked(plan: JoinPlan, parts: Parts, interrupt: Interrupt, whom: Whom)
     // Here the report is the whole purpose: it waits for those whose word does not count, too.
     monitor::tell(&mut run, MONITORED).await;
     run.emit(EventKind::RunFinished {
-        outcome: if conclusion.outcome == Outcome::Joined { "accepted" } else { conclusion.outcome.name() },
+        outcome: conclusion.outcome,
         exit_status: conclusion.outcome.exit_status(),
         message: conclusion.message.clone(),
         hints: conclusion.hints.clone(),
@@ -165,14 +166,14 @@ impl Unpromoted {
                 }
             }
         }
-        let began = begin(&mut self.run, "promote");
+        let began = begin(&mut self.run, Step::Promote);
         match steps::promote(&mut self.run).await {
             Ok(summary) => {
-                finish(&mut self.run, "promote", began, summary);
+                finish(&mut self.run, Step::Promote, began, summary);
                 Promoted { run: self.run }.forward().await
             }
             Err(failure) => {
-                fail(&mut self.run, "promote", &failure);
+                fail(&mut self.run, Step::Promote, &failure);
                 if failure.outcome == Outcome::Stuck {
                     return self.leave(failure).await;
                 }
@@ -237,8 +238,8 @@ impl Unpromoted {
         let started =
             start_from_data(&*launcher, &*cluster, &self.run.plan, self.run.journal.state()).await? == FromData::Started;
         if started {
-            begin(&mut self.run, "start-member");
-            finish(&mut self.run, "start-member", began, "it was started again from its data".to_owned());
+            begin(&mut self.run, Step::StartMember);
+            finish(&mut self.run, Step::StartMember, began, "it was started again from its data".to_owned());
         }
         Ok(started)
     }
@@ -309,11 +310,11 @@ impl Unpromoted {
         let mut stuck: Option<Failure> = None;
         for step in UNDO {
             // A member that could not be removed keeps its process and its data, or it could never be resumed.
-            if stuck.is_some() && step.name() != "lock" {
+            if stuck.is_some() && step.name() != Step::Lock {
                 continue;
             }
             if let Err(UndoError { error, remedy }) = undo_step(&mut self.run, step).await
-                && step.name() != "lock"
+                && step.name() != Step::Lock
             {
                 let interrupted = self.run.cancel.is_cancelled();
                 let outcome = if interrupted { Outcome::Interrupted } else { Outcome::Stuck };
@@ -378,15 +379,15 @@ fn steps_unverified(reason: &str) -> Failure {
 
 impl Promoted {
     async fn forward(mut self) -> Ended {
-        let began = begin(&mut self.run, "verify");
+        let began = begin(&mut self.run, Step::Verify);
         let failure = match steps::verify(&mut self.run).await {
             Ok(summary) => {
-                finish(&mut self.run, "verify", began, summary);
+                finish(&mut self.run, Step::Verify, began, summary);
                 steps::joined(&mut self.run).await;
                 None
             }
             Err(failure) => {
-                fail(&mut self.run, "verify", &failure);
+                fail(&mut self.run, Step::Verify, &failure);
                 Some(failure)
             }
         };
@@ -404,15 +405,15 @@ impl Ended {
             tracing::warn!("{}", failure.message);
         }
         let finished = Event::now(EventKind::RunFinished {
-            outcome: conclusion.outcome.name(),
+            outcome: conclusion.outcome,
             exit_status: conclusion.outcome.exit_status(),
             message: conclusion.message.clone(),
             hints: conclusion.hints.clone(),
             duration: self.run.started.elapsed(),
         });
-        let began = begin(&mut self.run, "announce");
+        let began = begin(&mut self.run, Step::Announce);
         steps::announce(&mut self.run, &finished).await;
-        finish(&mut self.run, "announce", began, String::new());
+        finish(&mut self.run, Step::Announce, began, String::new());
         self.run.parts.sink.emit(finished);
         conclusion
     }
@@ -447,22 +448,22 @@ impl Ended {
     }
 }
 
-fn begin(run: &mut Run, step: &'static str) -> Instant {
+fn begin(run: &mut Run, step: Step) -> Instant {
     run.emit(EventKind::StepStarted { step });
     Instant::now()
 }
 
-fn finish(run: &mut Run, step: &'static str, began: Instant, summary: String) {
+fn finish(run: &mut Run, step: Step, began: Instant, summary: String) {
     run.emit(EventKind::StepFinished { step, duration: began.elapsed(), summary });
 }
 
-fn fail(run: &mut Run, step: &'static str, failure: &Failure) {
+fn fail(run: &mut Run, step: Step, failure: &Failure) {
     run.emit(EventKind::StepFailed { step, error: failure.message.clone() });
 }
 
 async fn undo_step(run: &mut Run, step: &dyn Reversible) -> Result<(), UndoError> {
     let name = step.name();
-    if run.journal.state().before.is_some() && name != "lock" {
+    if run.journal.state().before.is_some() && name != Step::Lock {
         run.emit(EventKind::Undoing { step: name });
     }
     match step.undo(run).await {

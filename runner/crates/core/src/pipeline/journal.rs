@@ -15,10 +15,11 @@ use rustix::fs::{FallocateFlags, FileType, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::{DataDir, Identity, JoinPlan, Outcome};
+use super::{DataDir, Identity, JoinPlan};
 use crate::clock;
 use crate::cluster::{MemberId, MemberList};
 use crate::owned::{ours, refused};
+use crate::terms::Outcome;
 
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

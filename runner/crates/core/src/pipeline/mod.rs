@@ -8,14 +8,15 @@ pub use gate::{Opinion, Window};
 pub use journal::{Journal, JournalError, JournalState, Peeked, Record};
 pub use launcher::{DEFAULT_ELECTION_TIMEOUT, DataDir, Discard, Guarded, Identity, Launcher, MemberSpec, Running, Started};
 pub use lock::{JoinLock, Queue};
-pub use outcome::{Conclusion, Failure, Outcome};
-pub use plan::{Gate, JoinPlan, OnApprovalTimeout, SilentLearner, StaleLearner, Timeouts};
+pub use outcome::{Conclusion, Failure};
+pub use plan::{Gate, JoinPlan, Timeouts};
 pub use platform::Platform;
-pub use policy::{Answer, FailurePolicy, Fault, FaultKind, Finding, Mode, Newcomer, Policy, Sample, Severity, Verdict};
+pub use policy::{Answer, Fault, Finding, Newcomer, Policy, Sample, Verdict};
 pub use run::{Interrupt, Parts};
 pub use start::{FromData, start_from_data};
-pub use step::StepName;
 pub use waiver::Waiver;
+
+pub use crate::terms::{FailurePolicy, FaultKind, Mode, OnApprovalTimeout, Outcome, Severity, SilentLearner, StaleLearner};
 
 pub mod adoption;
 pub mod checks;

@@ -12,6 +12,7 @@ use super::steps::check;
 use super::{Answer, Finding, Newcomer, Sample, Verdict};
 use crate::cluster::{MemberId, View};
 use crate::event::EventKind;
+use crate::terms::VerdictKind;
 
 /// Questions that are under way; dropping them ends the calls.
 #[derive(Default)]
@@ -66,15 +67,13 @@ pub(super) async fn tell(run: &mut Run, patience: Duration) {
 
 fn tell_promotion(run: &mut Run, answer: Answer<Verdict>) {
     let (would, reason) = match answer.result {
-        Ok(Verdict::Approve) => ("approve", String::new()),
-        Ok(Verdict::Wait { reason, .. }) => ("wait", reason),
-        Ok(Verdict::Reject { reason }) => ("reject", reason),
-        Err(fault) => ("failed", fault.message),
+        Ok(verdict) => verdict.word(),
+        Err(fault) => (VerdictKind::Failed, fault.message),
     };
     tell_verdict(run, answer.plugin, would, reason, answer.usage);
 }
 
 /// Tells a verdict that does not count.
-pub(super) fn tell_verdict(run: &mut Run, plugin: String, would: &'static str, reason: String, usage: crate::event::Usage) {
-    run.emit(EventKind::PluginVerdict { plugin, verdict: "monitored", would: Some(would), reason, usage });
+pub(super) fn tell_verdict(run: &mut Run, plugin: String, would: VerdictKind, reason: String, usage: crate::event::Usage) {
+    run.emit(EventKind::PluginVerdict { plugin, verdict: VerdictKind::Monitored, would: Some(would), reason, usage });
 }

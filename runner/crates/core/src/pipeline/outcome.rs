@@ -1,45 +1,11 @@
 //! How a run can end, and why a step can fail.
 
-use std::fmt;
 use std::ops::{Deref, DerefMut};
-
-use serde::{Deserialize, Serialize};
 
 use super::Fault;
 use crate::Problem;
 use crate::cluster::{Class, ClusterError};
-
-/// How a run ended. Each has an exit status of its own, so that scripts need not read text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// The member is a voter and serves reads.
-    Joined,
-    /// `rollback` was asked for and everything is undone.
-    RolledBackOnRequest,
-    /// The input cannot be used; nothing was changed.
-    BadInput,
-    /// A plugin's test failed, or what a run asked of it came out otherwise when it was asked again. No run ends so.
-    Differs,
-    /// A built-in check refused; the cluster is as it was.
-    CheckRefused,
-    /// A plugin refused; the cluster is as it was.
-    PluginRefused,
-    /// A plugin failed to answer and its failure policy is `fail`; the cluster is as it was.
-    PluginFailed,
-    /// The cluster could not be reached; it is as it was.
-    Unreachable,
-    /// Something took too long; everything is undone.
-    TimedOut,
-    /// Something failed; everything is undone.
-    RolledBack,
-    /// Neither promoted nor undone, or promoted and not verified: a person is needed.
-    Stuck,
-    /// The run's member is gone and the node belongs to another one by now: nothing was touched, and the run is closed.
-    Overtaken,
-    /// Interrupted; the message says whether it was undone or can be resumed.
-    Interrupted,
-}
+use crate::terms::Outcome;
 
 /// Why a step gave up. Everything that can be undone is undone before it becomes the run's outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,51 +23,6 @@ pub struct Conclusion {
     pub outcome: Outcome,
     /// How it ended in a sentence, and what to do next.
     pub problem: Problem,
-}
-
-impl Outcome {
-    /// The command's exit status for this outcome.
-    pub fn exit_status(self) -> u8 {
-        match self {
-            Self::Joined | Self::RolledBackOnRequest => 0,
-            Self::BadInput => 2,
-            Self::Differs => 3,
-            Self::CheckRefused => 10,
-            Self::PluginRefused => 11,
-            Self::PluginFailed => 12,
-            Self::Unreachable => 13,
-            Self::TimedOut => 14,
-            Self::RolledBack => 15,
-            Self::Stuck => 16,
-            Self::Overtaken => 17,
-            Self::Interrupted => 130,
-        }
-    }
-
-    /// Its name in kebab-case, as in events and run records.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Joined => "joined",
-            Self::RolledBackOnRequest => "rolled-back-on-request",
-            Self::BadInput => "bad-input",
-            Self::Differs => "differs",
-            Self::CheckRefused => "check-refused",
-            Self::PluginRefused => "plugin-refused",
-            Self::PluginFailed => "plugin-failed",
-            Self::Unreachable => "unreachable",
-            Self::TimedOut => "timed-out",
-            Self::RolledBack => "rolled-back",
-            Self::Stuck => "stuck",
-            Self::Overtaken => "overtaken",
-            Self::Interrupted => "interrupted",
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 impl Failure {

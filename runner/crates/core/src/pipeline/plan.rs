@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Newcomer;
+use crate::terms::{OnApprovalTimeout, SilentLearner, StaleLearner};
 
 /// One join, as it was asked for. Kept in the journal, so that `resume` and `rollback` need no arguments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,41 +73,6 @@ pub struct Timeouts {
     pub announce: Duration,
     /// For each undo.
     pub undo: Duration,
-}
-
-/// What to do about a learner in the list that is not ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StaleLearner {
-    /// Wait for it to become a voter or go; refuse when `Timeouts::learner_slot` has passed.
-    Wait,
-    /// Refuse at once.
-    Fail,
-}
-
-/// What to do about our own learner that has all the data and keeps its client port closed. A member that was caught up by a snapshot
-/// does so for etcd's request timeout (5 s and twice the election timeout) where its own name was in that snapshot: it waits to see the
-/// proposal applied, and it never will.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SilentLearner {
-    /// Restart it, once in a run and only while it has no vote, where the launcher can do that sooner than etcd's wait is over.
-    #[default]
-    Restart,
-    /// Wait with it.
-    Wait,
-}
-
-/// What becomes of a learner that has caught up and is not approved within `Timeouts::approval`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnApprovalTimeout {
-    /// Everything is undone.
-    #[default]
-    Undo,
-    /// The learner stays, without a vote, and the run can be resumed or rolled back. There is no third way: promoting it all the
-    /// same would make an approval of a silence.
-    Leave,
 }
 
 impl JoinPlan {

@@ -11,6 +11,7 @@ use super::Waiver;
 use crate::Problem;
 use crate::cluster::{MemberId, View};
 use crate::event::{Event, Usage};
+use crate::terms::{FailurePolicy, FaultKind, Severity, VerdictKind};
 
 /// The member that wants to join, as it is planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,18 +43,6 @@ pub struct Sample {
     pub term: u64,
     /// Whether the candidate answered its own status request.
     pub reachable: bool,
-}
-
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// Good to know.
-    Info,
-    /// Worth a look; the join goes on.
-    Warning,
-    /// The join is refused.
-    Error,
 }
 
 /// Something that a check found.
@@ -89,49 +78,6 @@ pub enum Verdict {
         /// Why.
         reason: String,
     },
-}
-
-/// What becomes of the join when a plugin fails to answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FailurePolicy {
-    /// The join is refused or undone. What checks and promotion criteria do unless told otherwise.
-    Fail,
-    /// It is said, and the join goes on without this plugin's word.
-    Ignore,
-}
-
-/// Whether a plugin's word counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// It is obeyed.
-    #[default]
-    Enforce,
-    /// It is asked, judged and reported, and never obeyed: it neither refuses nor delays a join.
-    Monitor,
-}
-
-/// In which way a plugin failed to answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FaultKind {
-    /// It said itself that it could not do its work.
-    Error,
-    /// It trapped.
-    Trap,
-    /// It used more processor time than it may.
-    Cpu,
-    /// It took longer than it may, host calls included.
-    Timeout,
-    /// It wanted more memory than it may have.
-    Memory,
-    /// It kept more handles than it may.
-    Handles,
-    /// It moved more bytes across the boundary than it may.
-    Bytes,
-    /// Its component could not be instantiated.
-    Instantiate,
 }
 
 /// A plugin that did not answer.
@@ -175,6 +121,17 @@ pub trait Policy: Send + Sync {
 
     /// Tells every notifier, side by side.
     async fn notify(&self, events: &[Event]) -> Vec<Answer<()>>;
+}
+
+impl Verdict {
+    /// The answer as one word, and its reason; empty where there is none.
+    pub fn word(self) -> (VerdictKind, String) {
+        match self {
+            Self::Approve => (VerdictKind::Approve, String::new()),
+            Self::Wait { reason, .. } => (VerdictKind::Wait, reason),
+            Self::Reject { reason } => (VerdictKind::Reject, reason),
+        }
+    }
 }
 
 impl Sample {

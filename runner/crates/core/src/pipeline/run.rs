@@ -11,10 +11,11 @@ use super::adoption::{self, Standing};
 use super::gate::Window;
 use super::journal::{Journal, JournalError, Record};
 use super::monitor::Monitored;
-use super::{DataDir, Failure, Identity, JoinLock, JoinPlan, Launcher, Outcome, Platform, Policy, StepName};
+use super::{DataDir, Failure, Identity, JoinLock, JoinPlan, Launcher, Platform, Policy};
 use crate::cluster::oracle::Forecast;
 use crate::cluster::{Class, Cluster, ClusterError, MemberId, MemberList, Reason, Result as ClusterResult, View};
 use crate::event::{Event, EventKind, EventSink};
+use crate::terms::{Outcome, Step};
 
 /// The outside world, as the pipeline sees it.
 #[derive(Clone)]
@@ -88,7 +89,7 @@ pub(super) struct Run {
 
 /// Tries again, soon at first and then less often, until a limit; says once what for.
 pub(super) struct Patience {
-    step: StepName,
+    step: Step,
     deadline: Instant,
     limit: Duration,
     delay: Duration,
@@ -272,7 +273,7 @@ fn settle(launcher: &dyn Launcher) -> Duration {
 }
 
 impl Patience {
-    pub(super) fn new(step: StepName, limit: Duration) -> Self {
+    pub(super) fn new(step: Step, limit: Duration) -> Self {
         Self { step, deadline: Instant::now() + limit, limit, delay: FIRST_DELAY, said: None }
     }
 

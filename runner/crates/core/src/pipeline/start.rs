@@ -3,8 +3,9 @@
 
 use futures::future::join_all;
 
-use super::{DataDir, Failure, Identity, JoinPlan, JournalState, Launcher, MemberSpec, Outcome, Running};
+use super::{DataDir, Failure, Identity, JoinPlan, JournalState, Launcher, MemberSpec, Running};
 use crate::cluster::{Cluster, Member, MemberList};
+use crate::terms::Outcome;
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

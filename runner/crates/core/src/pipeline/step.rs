@@ -4,9 +4,7 @@ use async_trait::async_trait;
 
 use super::Failure;
 use super::run::Run;
-
-/// A step's name, as in events and messages.
-pub type StepName = &'static str;
+use crate::terms::Step;
 
 /// Why an undo failed: a person is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +19,7 @@ pub(super) struct UndoError {
 #[async_trait]
 pub(super) trait Reversible: Sync {
     /// Its name.
-    fn name(&self) -> StepName;
+    fn name(&self) -> Step;
 
     /// Brings the step about; says what it came to.
     async fn run(&self, run: &mut Run) -> Result<String, Failure>;

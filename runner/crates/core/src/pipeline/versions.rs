@@ -1,7 +1,8 @@
 //! etcd versions: which may join which, and which are known to be bad for a join.
 
-use super::{Finding, Severity};
+use super::Finding;
 use crate::cluster::Version;
+use crate::terms::Severity;
 
 /// A defect of released versions that a join would run into.
 struct Trap {

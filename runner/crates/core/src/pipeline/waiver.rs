@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Finding;
 use crate::cluster::MemberList;
 use crate::event::EventKind;
+use crate::terms::Severity;
 
 /// A finding that does not refuse the join.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +44,7 @@ impl Waiver {
         let until = self.until.map(|until| until.to_string()).unwrap_or_default();
         EventKind::Finding {
             source: "runner".to_owned(),
-            severity: if needed { "warning" } else { "info" },
+            severity: if needed { Severity::Warning } else { Severity::Info },
             code: "waiver-expired".to_owned(),
             message: format!(
                 "the waiver of {plugin}'s {} ended {until} and does not count any more (it said: {})",

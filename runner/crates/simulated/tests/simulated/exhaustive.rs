@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use runner_core::cluster::Reason;
-use runner_core::pipeline::{Operation, Outcome};
+use runner_core::pipeline::Operation;
+use runner_core::terms::Outcome;
 use runner_simulated::{Fault, Faults, Incident, Moment, Op, When};
 
 use runner_simulated::world::{VERSIONS, World, virtually};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use runner_core::cluster::{AlarmKind, Reason};
 use runner_core::event::EventKind;
-use runner_core::pipeline::{DataDir, Finding, Interrupt, Operation, Outcome, Severity, StaleLearner, Verdict};
+use runner_core::pipeline::{DataDir, Finding, Interrupt, Operation, Verdict};
+use runner_core::terms::{Outcome, Severity, StaleLearner};
 use runner_simulated::{Faults, Incident, MutationKind, Op, Simulation, When};
 
 use runner_simulated::world::{NODE, VERSIONS, World, virtually};
@@ -274,11 +275,11 @@ fn an_interrupt_undoes_and_a_second_one_leaves_it_resumable() {
 fn a_run_tells_its_steps_in_order() {
     let world = World::of("3.6.16", 3, Faults::none());
     virtually(world.run(Operation::Join));
-    let steps: Vec<&str> = world
+    let steps: Vec<_> = world
         .events()
         .iter()
         .filter_map(|e| match &e.kind {
-            EventKind::StepFinished { step, .. } => Some(*step),
+            EventKind::StepFinished { step, .. } => Some(step.name()),
             _ => None,
         })
         .collect();

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use runner_core::pipeline::{Operation, Outcome, Verdict};
+use runner_core::pipeline::{Operation, Verdict};
+use runner_core::terms::Outcome;
 use runner_simulated::{Fault, Faults, Moment, Op};
 
 use runner_simulated::world::{World, virtually};

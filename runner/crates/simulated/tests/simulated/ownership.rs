@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use runner_core::cluster::Cluster as _;
-use runner_core::pipeline::{Conclusion, DataDir, FromData, Interrupt, Operation, Outcome, Verdict};
+use runner_core::pipeline::{Conclusion, DataDir, FromData, Interrupt, Operation, Verdict};
+use runner_core::terms::Outcome;
 use runner_simulated::{Fault, Faults, Incident, Moment, MutationKind, Op, When};
 
 use runner_simulated::world::{NODE, VERSIONS, World, closed, virtually};

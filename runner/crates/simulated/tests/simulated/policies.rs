@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use runner_core::event::EventKind;
-use runner_core::pipeline::{Fault, FaultKind, Finding, OnApprovalTimeout, Operation, Outcome, Severity, Verdict, Waiver};
+use runner_core::pipeline::{Fault, Finding, Operation, Verdict, Waiver};
+use runner_core::terms::{FaultKind, OnApprovalTimeout, Outcome, Severity, Step, VerdictKind};
 use runner_simulated::Faults;
 
 use runner_simulated::world::{World, virtually};
@@ -24,7 +25,7 @@ fn fault() -> Fault {
 }
 
 /// Every verdict that was told: what it is, what it would have been.
-fn verdicts(world: &World) -> Vec<(&'static str, Option<&'static str>)> {
+fn verdicts(world: &World) -> Vec<(VerdictKind, Option<VerdictKind>)> {
     let verdict = |kind: &EventKind| match kind {
         EventKind::PluginVerdict { verdict, would, .. } => Some((*verdict, *would)),
         _ => None,
@@ -33,7 +34,7 @@ fn verdicts(world: &World) -> Vec<(&'static str, Option<&'static str>)> {
 }
 
 /// Every finding of the plugins that was told: its code, why it is waived, whether it has no say.
-fn findings(world: &World, wanted: &str) -> Vec<(&'static str, Option<String>, bool)> {
+fn findings(world: &World, wanted: &str) -> Vec<(Severity, Option<String>, bool)> {
     let finding = |kind: &EventKind| match kind {
         EventKind::Finding { severity, code, waived, monitored, .. } if code == wanted => {
             Some((*severity, waived.clone(), *monitored))
@@ -50,10 +51,10 @@ fn a_monitored_refusal_is_told_and_not_obeyed() {
     world.monitors().promotion.lock().unwrap().push(Verdict::Reject { reason: "never".to_owned() });
     let conclusion = virtually(world.run(Operation::Join));
     assert_eq!(conclusion.outcome, Outcome::Joined, "{conclusion:?}");
-    assert_eq!(findings(&world, "too-old"), [("error", None, true)]);
+    assert_eq!(findings(&world, "too-old"), [(Severity::Error, None, true)]);
     let told = verdicts(&world);
-    assert_eq!(told.iter().filter(|v| **v == ("monitored", Some("reject"))).count(), 2, "{told:?}");
-    assert!(told.contains(&("approve", None)) && told.contains(&("pass", None)), "{told:?}");
+    assert_eq!(told.iter().filter(|v| **v == (VerdictKind::Monitored, Some(VerdictKind::Reject))).count(), 2, "{told:?}");
+    assert!(told.contains(&(VerdictKind::Approve, None)) && told.contains(&(VerdictKind::Pass, None)), "{told:?}");
 }
 
 #[test]
@@ -62,7 +63,7 @@ fn a_monitored_failure_is_told_and_not_obeyed() {
     *world.monitors().fault.lock().unwrap() = Some(fault());
     let conclusion = virtually(world.run(Operation::Join));
     assert_eq!(conclusion.outcome, Outcome::Joined, "{conclusion:?}");
-    assert!(verdicts(&world).contains(&("monitored", Some("failed"))));
+    assert!(verdicts(&world).contains(&(VerdictKind::Monitored, Some(VerdictKind::Failed))));
 }
 
 #[test]
@@ -79,7 +80,7 @@ fn a_monitored_plugin_never_delays() {
             assert_eq!(world.run(Operation::Join).await.outcome, Outcome::Joined);
             // Up to the moment when the member is a voter and verified: what comes then holds nobody up.
             let verified = world.events().iter().find_map(|event| match &event.kind {
-                EventKind::StepFinished { step: "verify", .. } => Some(event.at),
+                EventKind::StepFinished { step: Step::Verify, .. } => Some(event.at),
                 _ => None,
             });
             let started = world.events()[0].at;
@@ -93,7 +94,11 @@ fn a_monitored_plugin_never_delays() {
     assert!(watched <= alone + Duration::from_millis(150), "{alone:?} and {watched:?}");
     // Its answers are told all the same, before the run ends.
     assert!(whole >= Duration::from_secs(4), "{whole:?}");
-    assert!(told.contains(&("monitored", Some("pass"))) && told.contains(&("monitored", Some("wait"))), "{told:?}");
+    assert!(
+        told.contains(&(VerdictKind::Monitored, Some(VerdictKind::Pass)))
+            && told.contains(&(VerdictKind::Monitored, Some(VerdictKind::Wait))),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -115,8 +120,8 @@ fn a_waived_finding_is_told_and_does_not_refuse() {
     world.verdicts().waivers.lock().unwrap().push(waiver("too-old", Some("2999-01-01T00:00:00Z")));
     let conclusion = virtually(world.run(Operation::Join));
     assert_eq!(conclusion.outcome, Outcome::Joined, "{conclusion:?}");
-    assert_eq!(findings(&world, "too-old"), [("error", Some("the vendor is on it".to_owned()), false)]);
-    assert!(verdicts(&world).contains(&("pass", None)));
+    assert_eq!(findings(&world, "too-old"), [(Severity::Error, Some("the vendor is on it".to_owned()), false)]);
+    assert!(verdicts(&world).contains(&(VerdictKind::Pass, None)));
 
     // Another finding of the same plugin refuses as ever.
     let world = World::of("3.6.16", 3, Faults::none());
@@ -134,15 +139,15 @@ fn an_expired_waiver_is_told_and_does_not_count() {
     world.verdicts().waivers.lock().unwrap().push(waiver("too-old", Some("2001-01-01T00:00:00Z")));
     let conclusion = virtually(world.run(Operation::Join));
     assert_eq!(conclusion.outcome, Outcome::PluginRefused);
-    assert_eq!(findings(&world, "too-old"), [("error", None, false)]);
-    assert_eq!(findings(&world, "waiver-expired"), [("warning", None, false)]);
+    assert_eq!(findings(&world, "too-old"), [(Severity::Error, None, false)]);
+    assert_eq!(findings(&world, "waiver-expired"), [(Severity::Warning, None, false)]);
     assert!(!world.must_be_whole("an expired waiver"));
 
     // One that nothing needs is said, so that it goes.
     let world = World::of("3.6.16", 3, Faults::none());
     world.verdicts().waivers.lock().unwrap().push(waiver("too-old", Some("2001-01-01T00:00:00Z")));
     assert_eq!(virtually(world.run(Operation::Join)).outcome, Outcome::Joined);
-    assert_eq!(findings(&world, "waiver-expired"), [("info", None, false)]);
+    assert_eq!(findings(&world, "waiver-expired"), [(Severity::Info, None, false)]);
 }
 
 /// A world in which nobody approves in time, and the policy leaves the learner as it is.

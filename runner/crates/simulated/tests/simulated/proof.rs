@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use runner_core::cluster::Reason;
 use runner_core::event::EventKind;
-use runner_core::pipeline::{Operation, Outcome, Verdict};
+use runner_core::pipeline::{Operation, Verdict};
+use runner_core::terms::Outcome;
 use runner_simulated::{Fault, Faults, Incident, MutationKind, Op, Simulation, When};
 
 use runner_simulated::world::{NODE, VERSIONS, World, virtually};

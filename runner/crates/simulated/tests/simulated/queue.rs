@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use runner_core::cluster::Reason;
 use runner_core::event::EventKind;
-use runner_core::pipeline::{JoinLock, Operation, Outcome};
+use runner_core::pipeline::{JoinLock, Operation};
+use runner_core::terms::{Outcome, Step};
 use runner_simulated::{Fault, Faults, Incident, Moment, Op, SimulatedLock, When};
 
 use runner_simulated::world::{World, closed, virtually};
@@ -73,7 +74,7 @@ fn a_lock_that_is_lost_while_the_learner_catches_up_is_said_at_once() {
     let events = world.events();
     let at = |found: &dyn Fn(&EventKind) -> bool| events.iter().position(|event| found(&event.kind));
     let told = at(&|kind| matches!(kind, EventKind::Finding { code, .. } if code == "lock-lost"));
-    let promote = at(&|kind| matches!(kind, EventKind::StepStarted { step: "promote" }));
+    let promote = at(&|kind| matches!(kind, EventKind::StepStarted { step: Step::Promote }));
     assert!(told.is_some() && told < promote, "{events:?}");
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use runner_core::cluster::Reason;
 use runner_core::event::EventKind;
-use runner_core::pipeline::{Operation, Outcome, SilentLearner};
+use runner_core::pipeline::Operation;
+use runner_core::terms::{Outcome, SilentLearner, Step};
 use runner_simulated::{CatchUp, Fault, Faults, Incident, Moment, MutationKind, Op, Simulation, When};
 use tokio::time::Instant;
 
@@ -43,7 +44,7 @@ fn a_restart_cuts_the_wait_and_costs_no_quorum() {
         assert_eq!(restarting.simulation.quorum_lost(), Duration::ZERO);
         assert!(restarting.must_be_whole("restarted"));
         let said = restarting.events().iter().any(
-            |event| matches!(&event.kind, EventKind::StepFinished { step: "sync", summary, .. } if summary.ends_with("restarted once to cut etcd's wait")),
+            |event| matches!(&event.kind, EventKind::StepFinished { step: Step::Sync, summary, .. } if summary.ends_with("restarted once to cut etcd's wait")),
         );
         assert!(said, "{}", restarting.story());
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use runner_core::cluster::{Cluster, MemberId, MemberList, MemberMetrics, MemberStatus, Result};
-use runner_core::pipeline::{Operation, Outcome};
+use runner_core::pipeline::Operation;
+use runner_core::terms::Outcome;
 use runner_simulated::{Faults, Incident, Moment, Op, Simulation, When};
 
 use runner_simulated::world::{NODE, VERSIONS, World, virtually};

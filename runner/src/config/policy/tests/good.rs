@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::policy::{Mode, OnApprovalTimeout, Quantity, Span, Spec};
+use crate::config::policy::{Quantity, Span, Spec, Spelled};
 use crate::grants::SecretSource;
+use crate::terms::{Mode, OnApprovalTimeout};
 
 pub(super) const FULL: &str = include_str!("full.yaml");
 
@@ -16,14 +17,14 @@ fn everything_that_a_policy_can_say() {
     let Spec { plugins, gate, timeouts, on_approval_timeout, .. } = &file.policy.spec;
     assert_eq!((gate.max_lag, gate.stability), (Some(20), Some(Span(Duration::from_secs(2)))));
     assert_eq!(timeouts.start, Some(Span(Duration::from_secs(5400))));
-    assert_eq!(*on_approval_timeout, Some(OnApprovalTimeout::Leave));
+    assert_eq!(*on_approval_timeout, Some(Spelled(OnApprovalTimeout::Leave)));
     let [window, notify] = plugins.as_slice() else { panic!("two plugins") };
     assert_eq!(window.limits.memory, Some(Quantity(64 << 20)));
     assert_eq!(window.settings["nested"], serde_json::json!({"list": [1, 2.5, true, null]}));
     assert_eq!(window.waivers[0].until.unwrap().0.to_string(), "2027-01-01T00:00:00Z", "the last day counts");
     assert_eq!(window.waivers[1].until.unwrap().0.to_string(), "2026-06-30T16:00:00Z");
     assert_eq!(window.waivers[1].reason.0, "upgrade under way");
-    assert_eq!((notify.mode, notify.source.oci()), (Mode::Monitor, Some("registry.example/team/notify:v2")));
+    assert_eq!((notify.mode.0, notify.source.oci()), (Mode::Monitor, Some("registry.example/team/notify:v2")));
     assert_eq!(notify.grants.secrets["token"], SecretSource::Env("HOOK_TOKEN".to_owned()));
     assert_eq!(notify.name, None);
 }

@@ -11,21 +11,21 @@ use crate::cluster::oracle::Change;
 use crate::cluster::remedy::{Only, Remedy};
 use crate::cluster::{Class, Member, MemberId, MemberList, Reason};
 use crate::event::EventKind;
+use crate::pipeline::Failure;
 use crate::pipeline::adoption::Standing;
 use crate::pipeline::forecast;
 use crate::pipeline::journal::Record;
-use crate::pipeline::plan::StaleLearner;
 use crate::pipeline::run::{Patience, Run};
-use crate::pipeline::step::{Reversible, StepName, UndoError};
-use crate::pipeline::{Failure, Outcome};
+use crate::pipeline::step::{Reversible, UndoError};
+use crate::terms::{Outcome, StaleLearner, Step};
 
 /// Adds the learner; the undo removes it by its id.
 pub(in crate::pipeline) struct AddLearner;
 
 #[async_trait]
 impl Reversible for AddLearner {
-    fn name(&self) -> StepName {
-        "add-learner"
+    fn name(&self) -> Step {
+        Step::AddLearner
     }
 
     async fn run(&self, run: &mut Run) -> Result<String, Failure> {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::event::{Event, EventKind};
+use crate::pipeline::monitor;
 use crate::pipeline::run::Run;
-use crate::pipeline::{FailurePolicy, monitor};
+use crate::terms::{FailurePolicy, VerdictKind};
 
 /// Tells every notifier all that happened; `finished` is the last event, not yet told to anybody else.
 pub(in crate::pipeline) async fn announce(run: &mut Run, finished: &Event) {
@@ -42,9 +43,9 @@ pub(in crate::pipeline) async fn announce(run: &mut Run, finished: &Event) {
     };
     for answer in answers.into_iter().flatten() {
         let (verdict, reason) = match (&answer.result, answer.failure_policy) {
-            (Ok(()), _) => ("told", String::new()),
-            (Err(fault), FailurePolicy::Ignore) => ("ignored", fault.message.clone()),
-            (Err(fault), FailurePolicy::Fail) => ("failed", fault.message.clone()),
+            (Ok(()), _) => (VerdictKind::Told, String::new()),
+            (Err(fault), FailurePolicy::Ignore) => (VerdictKind::Ignored, fault.message.clone()),
+            (Err(fault), FailurePolicy::Fail) => (VerdictKind::Failed, fault.message.clone()),
         };
         run.emit(EventKind::PluginVerdict { plugin: answer.plugin, verdict, would: None, reason, usage: answer.usage });
     }

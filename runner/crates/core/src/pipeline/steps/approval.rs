@@ -9,7 +9,8 @@ use super::add_learner::removed_by_other;
 use crate::cluster::{MemberId, View};
 use crate::event::{EventKind, Usage};
 use crate::pipeline::run::Run;
-use crate::pipeline::{Answer, Failure, FailurePolicy, OnApprovalTimeout, Outcome, Sample, Verdict, monitor};
+use crate::pipeline::{Answer, Failure, Sample, Verdict, monitor};
+use crate::terms::{FailurePolicy, OnApprovalTimeout, Outcome, VerdictKind};
 
 /// What the plugins say, all together.
 pub(super) enum Answered {
@@ -56,29 +57,29 @@ impl Round {
     fn take(&mut self, run: &mut Run, answer: Answer<Verdict>) {
         let Answer { plugin, result, failure_policy, usage, .. } = answer;
         let (verdict, reason) = match result {
-            Ok(Verdict::Approve) => ("approve", String::new()),
+            Ok(Verdict::Approve) => (VerdictKind::Approve, String::new()),
             Ok(Verdict::Wait { reason, retry_after }) => {
                 self.later = self.later.max(Some(retry_after.unwrap_or(Duration::ZERO)));
                 self.reasons.push(format!("{plugin}: {reason}"));
-                ("wait", reason)
+                (VerdictKind::Wait, reason)
             }
             Ok(Verdict::Reject { reason }) => {
                 let hint = format!("when that has changed, join again; what {plugin} asks for is in its settings");
                 let failure = Failure::new(Outcome::PluginRefused, format!("{plugin}: {reason}")).hint(hint);
                 self.failure.get_or_insert(failure);
-                ("reject", reason)
+                (VerdictKind::Reject, reason)
             }
-            Err(fault) if failure_policy == FailurePolicy::Ignore => ("ignored", fault.message),
+            Err(fault) if failure_policy == FailurePolicy::Ignore => (VerdictKind::Ignored, fault.message),
             Err(fault) => {
                 self.failure.get_or_insert(Failure::plugin(&plugin, &fault));
-                ("failed", fault.message)
+                (VerdictKind::Failed, fault.message)
             }
         };
         tell(run, plugin, verdict, reason, usage);
     }
 }
 
-fn tell(run: &mut Run, plugin: String, verdict: &'static str, reason: String, usage: Usage) {
+fn tell(run: &mut Run, plugin: String, verdict: VerdictKind, reason: String, usage: Usage) {
     run.emit(EventKind::PluginVerdict { plugin, verdict, would: None, reason, usage });
 }
 

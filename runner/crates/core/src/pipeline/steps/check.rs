@@ -8,8 +8,9 @@ use crate::clock;
 use crate::cluster::View;
 use crate::event::EventKind;
 use crate::pipeline::run::{Patience, Run};
-use crate::pipeline::step::{Reversible, StepName};
-use crate::pipeline::{Answer, Failure, FailurePolicy, Finding, Outcome, Severity, Waiver, checks, monitor};
+use crate::pipeline::step::Reversible;
+use crate::pipeline::{Answer, Failure, Finding, Waiver, checks, monitor};
+use crate::terms::{FailurePolicy, Outcome, Severity, Step, VerdictKind};
 
 /// Changes nothing, so there is nothing to undo.
 pub(in crate::pipeline) struct Check(pub(in crate::pipeline) Whom);
@@ -25,8 +26,8 @@ pub(in crate::pipeline) enum Whom {
 
 #[async_trait]
 impl Reversible for Check {
-    fn name(&self) -> StepName {
-        "check"
+    fn name(&self) -> Step {
+        Step::Check
     }
 
     async fn run(&self, run: &mut Run) -> Result<String, Failure> {
@@ -126,14 +127,14 @@ fn take(run: &mut Run, view: &View, answer: Answer<Vec<Finding>>, counts: &mut C
         Ok(findings) => {
             let errors = with_waivers(run, view, &plugin, findings, &waivers, false, counts);
             let refused = refusal(Outcome::PluginRefused, &plugin, &errors);
-            let verdict = if refused.is_some() { "reject" } else { "pass" };
+            let verdict = if refused.is_some() { VerdictKind::Reject } else { VerdictKind::Pass };
             let reason = refused.as_ref().map(|f| f.message.clone()).unwrap_or_default();
             run.emit(EventKind::PluginVerdict { plugin, verdict, would: None, reason, usage });
             Ok(refused)
         }
         Err(fault) => {
             let ignored = failure_policy == FailurePolicy::Ignore;
-            let verdict = if ignored { "ignored" } else { "failed" };
+            let verdict = if ignored { VerdictKind::Ignored } else { VerdictKind::Failed };
             let reason = fault.message.clone();
             run.emit(EventKind::PluginVerdict { plugin: plugin.clone(), verdict, would: None, reason, usage });
             if ignored { Ok(None) } else { Err(Failure::plugin(&plugin, &fault)) }
@@ -148,11 +149,11 @@ pub(in crate::pipeline) fn tell_monitored(run: &mut Run, view: &View, answer: An
         Ok(findings) => {
             let errors = with_waivers(run, view, &plugin, findings, &waivers, true, &mut Counts::default());
             match errors.first() {
-                Some(first) => ("reject", first.message.clone()),
-                None => ("pass", String::new()),
+                Some(first) => (VerdictKind::Reject, first.message.clone()),
+                None => (VerdictKind::Pass, String::new()),
             }
         }
-        Err(fault) => ("failed", fault.message),
+        Err(fault) => (VerdictKind::Failed, fault.message),
     };
     monitor::tell_verdict(run, plugin, would, reason, usage);
 }
@@ -214,11 +215,7 @@ fn said(run: &mut Run, source: &str, findings: &[Finding], counts: &mut Counts) 
 fn tell(run: &mut Run, source: &str, finding: &Finding, waived: Option<String>, monitored: bool) {
     run.emit(EventKind::Finding {
         source: source.to_owned(),
-        severity: match finding.severity {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Error => "error",
-        },
+        severity: finding.severity,
         code: finding.code.clone(),
         message: finding.message.clone(),
         remedy: finding.remedy.clone(),

@@ -4,17 +4,18 @@ use async_trait::async_trait;
 
 use crate::cluster::{Class, Reason};
 use crate::event::EventKind;
+use crate::pipeline::Failure;
 use crate::pipeline::run::{Patience, Run};
-use crate::pipeline::step::{Reversible, StepName};
-use crate::pipeline::{Failure, Outcome};
+use crate::pipeline::step::Reversible;
+use crate::terms::{Outcome, Severity, Step};
 
 /// Changes nothing, so there is nothing to undo.
 pub(in crate::pipeline) struct Discover;
 
 #[async_trait]
 impl Reversible for Discover {
-    fn name(&self) -> StepName {
-        "discover"
+    fn name(&self) -> Step {
+        Step::Discover
     }
 
     async fn run(&self, run: &mut Run) -> Result<String, Failure> {
@@ -40,7 +41,7 @@ impl Reversible for Discover {
         for error in &view.silent {
             run.emit(EventKind::Finding {
                 source: "runner".to_owned(),
-                severity: "warning",
+                severity: Severity::Warning,
                 code: "endpoint-silent".to_owned(),
                 message: format!("a given endpoint does not answer: {error}"),
                 remedy: crate::cluster::advice(error.reason).map(str::to_owned),

@@ -4,17 +4,18 @@ use async_trait::async_trait;
 
 use super::check;
 use crate::cluster::Class;
+use crate::pipeline::Failure;
 use crate::pipeline::run::{Patience, Run};
-use crate::pipeline::step::{Reversible, StepName, UndoError};
-use crate::pipeline::{Failure, Outcome};
+use crate::pipeline::step::{Reversible, UndoError};
+use crate::terms::{Outcome, Step};
 
 /// Takes the join lock and waits for its turn; the undo gives it up.
 pub(in crate::pipeline) struct Lock;
 
 #[async_trait]
 impl Reversible for Lock {
-    fn name(&self) -> StepName {
-        "lock"
+    fn name(&self) -> Step {
+        Step::Lock
     }
 
     async fn run(&self, run: &mut Run) -> Result<String, Failure> {
@@ -31,7 +32,7 @@ impl Reversible for Lock {
 }
 
 /// Makes sure that the lock is ours; says whether somebody was before us.
-pub(super) async fn acquire(run: &mut Run, step: StepName) -> Result<bool, Failure> {
+pub(super) async fn acquire(run: &mut Run, step: Step) -> Result<bool, Failure> {
     let mut patience = Patience::new(step, run.plan.timeouts.lock);
     let mut troubled = Patience::new(step, run.plan.timeouts.add);
     let mut waited = false;
@@ -61,7 +62,7 @@ pub(super) async fn acquire(run: &mut Run, step: StepName) -> Result<bool, Failu
 
 /// Before a mutation: the lock must be ours now, not only when the run began. Says whether somebody was before us, or may have been: then
 /// the cluster is not the one that was looked at.
-pub(super) async fn ensure_held(run: &mut Run, step: StepName) -> Result<bool, Failure> {
+pub(super) async fn ensure_held(run: &mut Run, step: Step) -> Result<bool, Failure> {
     let mut patience = Patience::new(step, run.plan.timeouts.add);
     loop {
         run.check_interrupt()?;
@@ -80,7 +81,7 @@ pub(super) async fn ensure_held(run: &mut Run, step: StepName) -> Result<bool, F
 
 /// Lets the next run go first where there is one, and queues again; says whether it did. For a run that holds the lock and cannot use it,
 /// because a learner stands in its way: that learner's own run may be the one that waits for the lock, for as long as we do.
-pub(super) async fn give_way(run: &mut Run, step: StepName) -> Result<bool, Failure> {
+pub(super) async fn give_way(run: &mut Run, step: Step) -> Result<bool, Failure> {
     let waited_for = match run.leader().await {
         Ok(endpoint) => run.parts.lock.waited_for(&endpoint).await,
         Err(error) => Err(error),
@@ -98,7 +99,7 @@ pub(in crate::pipeline) async fn release(run: &mut Run) -> Result<(), UndoError>
     if !run.queued {
         return Ok(());
     }
-    let mut patience = Patience::new("lock", run.plan.timeouts.undo);
+    let mut patience = Patience::new(Step::Lock, run.plan.timeouts.undo);
     loop {
         let released = match run.leader().await {
             Ok(endpoint) => run.parts.lock.release(&endpoint).await,

@@ -8,12 +8,13 @@ use tokio::time::{sleep, timeout};
 use super::add_learner::removed_by_other;
 use super::{Sync, check, lock, sync};
 use crate::cluster::{MemberId, Reason, Result as ClusterResult};
+use crate::pipeline::Failure;
 use crate::pipeline::forecast;
 use crate::pipeline::gate::{Opinion, Window};
 use crate::pipeline::journal::Record;
 use crate::pipeline::run::{Patience, Run};
 use crate::pipeline::step::Reversible;
-use crate::pipeline::{Failure, Outcome};
+use crate::terms::{Outcome, Step};
 
 /// How long the learner may take to apply an entry that was written for it to see: ten heartbeats of etcd's default. One that cannot in that
 /// time would hold up every write once its vote is needed.
@@ -29,7 +30,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// learner. The lock and the journal come before it, and nothing that can wait comes after it.
 pub(in crate::pipeline) async fn promote(run: &mut Run) -> Result<String, Failure> {
     // After a proof that was missed the gate's whole window has to pass again, and once more after the next.
-    let mut patience = Patience::new("promote", run.plan.timeouts.promote + 3 * run.plan.gate.stability);
+    let mut patience = Patience::new(Step::Promote, run.plan.timeouts.promote + 3 * run.plan.gate.stability);
     let Some(id) = run.journal.state().member() else {
         return Err(Failure::new(Outcome::RolledBack, "the member is not in the list"));
     };
@@ -44,7 +45,7 @@ pub(in crate::pipeline) async fn promote(run: &mut Run) -> Result<String, Failur
                 continue;
             }
         }
-        if lock::ensure_held(run, "promote").await? {
+        if lock::ensure_held(run, Step::Promote).await? {
             approved_again(run).await?;
             patience.renew();
             continue;

@@ -8,16 +8,17 @@ use crate::cluster::{Member, MemberId, MemberList};
 use crate::pipeline::adoption::Standing;
 use crate::pipeline::journal::Record;
 use crate::pipeline::run::{Patience, Run};
-use crate::pipeline::step::{Reversible, StepName, UndoError};
-use crate::pipeline::{DataDir, Discard, Failure, Guarded, Identity, MemberSpec, Outcome, Running};
+use crate::pipeline::step::{Reversible, UndoError};
+use crate::pipeline::{DataDir, Discard, Failure, Guarded, Identity, MemberSpec, Running};
+use crate::terms::{Outcome, Step};
 
 /// Starts the member; the undo stops it and removes what it wrote.
 pub(in crate::pipeline) struct StartMember;
 
 #[async_trait]
 impl Reversible for StartMember {
-    fn name(&self) -> StepName {
-        "start-member"
+    fn name(&self) -> Step {
+        Step::StartMember
     }
 
     async fn run(&self, run: &mut Run) -> Result<String, Failure> {

@@ -15,8 +15,9 @@ use crate::cluster::{ClusterError, MemberId, MemberMetrics, MemberStatus};
 use crate::event::{EventKind, Progress};
 use crate::pipeline::gate::Opinion;
 use crate::pipeline::run::{Patience, Run};
-use crate::pipeline::step::{Reversible, StepName};
-use crate::pipeline::{Failure, Outcome, Running, Sample, SilentLearner};
+use crate::pipeline::step::Reversible;
+use crate::pipeline::{Failure, Running, Sample};
+use crate::terms::{Outcome, SilentLearner, Step};
 
 /// Only watches and asks, so there is nothing to undo.
 pub(in crate::pipeline) struct Sync;
@@ -37,8 +38,8 @@ const SLOWEST_RATE: u64 = 1 << 20;
 
 #[async_trait]
 impl Reversible for Sync {
-    fn name(&self) -> StepName {
-        "sync"
+    fn name(&self) -> Step {
+        Step::Sync
     }
 
     async fn run(&self, run: &mut Run) -> Result<String, Failure> {
@@ -185,8 +186,8 @@ impl Watch {
         let now = Instant::now();
         Self {
             started: now,
-            troubled: Patience::new("sync", run.plan.timeouts.stall),
-            unseen: Patience::new("sync", run.plan.timeouts.stall),
+            troubled: Patience::new(Step::Sync, run.plan.timeouts.stall),
+            unseen: Patience::new(Step::Sync, run.plan.timeouts.stall),
             opened: None,
             told: None,
             first: None,
@@ -208,7 +209,7 @@ impl Watch {
         } else if now - *self.silent.get_or_insert(now) >= SILENCE {
             self.silent = Some(now);
             let reason = "it has the data and does not serve clients yet; etcd takes up to 7 s for that".to_owned();
-            run.emit(EventKind::Waiting { step: "sync", reason, left: None });
+            run.emit(EventKind::Waiting { step: Step::Sync, reason, left: None });
         }
     }
 
@@ -255,7 +256,7 @@ impl Watch {
             Err(error) => format!("it has the data and does not serve clients, and cannot be restarted: {error}"),
         };
         (self.silent, self.moved) = (None, Instant::now());
-        run.emit(EventKind::Waiting { step: "sync", reason, left: None });
+        run.emit(EventKind::Waiting { step: Step::Sync, reason, left: None });
     }
 
     fn summary(&self, lag: u64) -> String {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use futures::future::join_all;
 
 use crate::cluster::{MemberId, View};
+use crate::pipeline::Failure;
 use crate::pipeline::run::{Patience, Run};
-use crate::pipeline::{Failure, Outcome};
+use crate::terms::{Outcome, Step};
 
 /// Returns when all that can be asked agree. There is no undo: a voter is only tried again.
 pub(in crate::pipeline) async fn verify(run: &mut Run) -> Result<String, Failure> {
-    let mut patience = Patience::new("verify", run.plan.timeouts.verify);
+    let mut patience = Patience::new(Step::Verify, run.plan.timeouts.verify);
     loop {
         run.check_interrupt()?;
         let reason = match run.observe().await {
