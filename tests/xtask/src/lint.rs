@@ -4,12 +4,12 @@ use std::fs;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{context::Context, process, say};
+use crate::{context::Context, features, process, say};
 
 /// Runs every check.
 pub(crate) fn run(context: &Context) -> Result<()> {
     type Check = (&'static str, fn(&Context) -> Result<()>);
-    let checks: [Check; 4] = [
+    let checks: [Check; 5] = [
         ("formatting (cargo fmt)", |context| process::stream(&mut context.cargo(&["fmt", "--all", "--check"]))),
         ("clippy", |context| {
             let flags = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
@@ -19,6 +19,7 @@ pub(crate) fn run(context: &Context) -> Result<()> {
             let mut cargo = context.cargo(&["doc", "--workspace", "--no-deps"]);
             process::stream(cargo.env("RUSTDOCFLAGS", "-D warnings"))
         }),
+        ("one choice of features (cargo tree)", features::check),
         ("lock files name no host", lock_files),
     ];
     let mut failed = Vec::new();

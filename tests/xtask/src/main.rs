@@ -8,6 +8,7 @@ mod bindings;
 mod chaos;
 mod context;
 mod demo;
+mod features;
 mod go_tests;
 mod guests;
 mod lint;

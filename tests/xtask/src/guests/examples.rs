@@ -62,7 +62,7 @@ pub(super) fn build(context: &Context) -> Result<()> {
 
 /// The runner that the tests use, built as they build it.
 fn build_runner(context: &Context) -> Result<PathBuf> {
-    let mut cargo = context.cargo(&["test", "--quiet", "--workspace", "--no-run", "--test", "binary"]);
+    let mut cargo = context.cargo(&["build", "--quiet", "--package", "runner"]);
     say::timed("runner, which builds the examples", || process::stream(&mut cargo))?;
     Ok(context.target.join("debug/runner"))
 }

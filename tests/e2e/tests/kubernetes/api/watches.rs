@@ -4,7 +4,7 @@ use futures::{StreamExt, TryStreamExt, pin_mut};
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 use serde_json::json;
 
-use crate::server::{map, next, servers};
+use super::server::{map, next, servers};
 
 #[tokio::test]
 async fn a_watch_tells_what_changes() {

@@ -8,7 +8,7 @@ use runner_harness::{Family, Mischief, SOON, Spawned, eventually, guest, in_a_ne
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::site::{Site, done};
+use super::site::{Site, done};
 
 /// A policy with one plugin that fails in its check, or refuses every learner that has caught up.
 fn policy(site: &Site, settings: &Value) -> PathBuf {

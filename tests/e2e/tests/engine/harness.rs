@@ -69,7 +69,7 @@ async fn a_killed_test_process_leaves_no_process_and_no_folder() {
         return;
     }
     let mut victim = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_killed_test_process_leaves_no_process_and_no_folder"])
+        .args(["--exact", "harness::a_killed_test_process_leaves_no_process_and_no_folder"])
         .env("HARNESS_VICTIM", &file)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

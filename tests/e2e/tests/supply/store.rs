@@ -10,10 +10,10 @@ use runner_harness::{Finished, Registry, SOON, Scratch, Spawned, Tls, guest, run
 use serde_json::Value;
 
 /// Keys for these tests alone: `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`, and `-algorithm ed25519`.
-const KEY: &str = include_str!("supply/key.pem");
-const PUBLIC: &str = include_str!("supply/key.pub");
-const OTHER_KEY: &str = include_str!("supply/other.pem");
-const OTHER_PUBLIC: &str = include_str!("supply/other.pub");
+const KEY: &str = include_str!("keys/key.pem");
+const PUBLIC: &str = include_str!("keys/key.pub");
+const OTHER_KEY: &str = include_str!("keys/other.pem");
+const OTHER_PUBLIC: &str = include_str!("keys/other.pub");
 
 /// A node with a plugin store.
 struct Place {

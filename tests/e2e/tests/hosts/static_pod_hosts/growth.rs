@@ -4,7 +4,7 @@ use std::thread;
 
 use runner_harness::{EtcdBinary, Family, SOON, Spawned, every_minor, in_a_network_of_its_own, newest};
 
-use crate::site::{Machine, Site, done};
+use super::site::{Machine, Site, done};
 
 /// One, two, three: found through the API, with the manifest's rights, one after another.
 async fn grow_to_three(family: Family, etcd: &EtcdBinary) {

@@ -3,7 +3,7 @@
 use runner_harness::{Family, SOON, Spawned, assert_serves, in_a_network_of_its_own, newest};
 use rustix::process::Signal;
 
-use crate::site::Site;
+use super::site::Site;
 
 /// Every step of a join that can be undone.
 const UNDONE: [&str; 5] = ["check", "lock", "add-learner", "start-member", "sync"];

@@ -86,7 +86,7 @@ async fn nothing_is_left_of_a_test_that_is_killed() {
     let scratch = Scratch::new();
     let tell = scratch.join("tell");
     let mut command = Command::new(std::env::current_exe().expect("a test program"));
-    command.args(["--exact", "a_network_that_waits", "--ignored"]).env("RUNNER_TEST_TELL", &tell);
+    command.args(["--exact", "network::a_network_that_waits", "--ignored"]).env("RUNNER_TEST_TELL", &tell);
     let mut child = command.stdout(std::process::Stdio::null()).spawn().expect("the test program runs");
     let told = eventually("the network", SOON, async || match std::fs::read_to_string(&tell) {
         Ok(path) if !path.is_empty() => Ok(path),

@@ -3,7 +3,7 @@
 use kube::api::PostParams;
 use serde_json::json;
 
-use crate::server::{lease, refused, servers};
+use super::server::{lease, refused, servers};
 
 #[tokio::test]
 async fn a_lease_is_taken_by_one() {

@@ -12,10 +12,10 @@ use runner_harness::{
 };
 use serde_json::Value;
 
-const K3S: &str = include_str!("../../../runner/profiles/k3s.toml");
-const KUBEADM: &str = include_str!("../../../runner/profiles/kubeadm.toml");
-const RKE2: &str = include_str!("../../../runner/profiles/rke2.toml");
-const VM: &str = include_str!("../../../runner/profiles/vm.toml");
+const K3S: &str = include_str!("../../../../runner/profiles/k3s.toml");
+const KUBEADM: &str = include_str!("../../../../runner/profiles/kubeadm.toml");
+const RKE2: &str = include_str!("../../../../runner/profiles/rke2.toml");
+const VM: &str = include_str!("../../../../runner/profiles/vm.toml");
 
 /// A profile and where it has its things, as this test knows it from the distribution.
 #[derive(Clone, Copy)]

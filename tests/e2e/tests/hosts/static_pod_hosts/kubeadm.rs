@@ -9,7 +9,7 @@ use runner_harness::{
 };
 use serde_json::{Value, json};
 
-use crate::site::{Site, done};
+use super::site::{Site, done};
 
 /// What kubeadm does of a whole join, in its order: nothing twice, and nothing of etcd's.
 const WHOLE: [&str; 6] = [

@@ -3,7 +3,7 @@
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use serde_json::json;
 
-use crate::server::{map, object, refused, resource, servers, value, version_of};
+use super::server::{map, object, refused, resource, servers, value, version_of};
 
 #[tokio::test]
 async fn objects_are_made_read_replaced_and_deleted() {

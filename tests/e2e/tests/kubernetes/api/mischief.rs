@@ -8,7 +8,7 @@ use kube::api::{PostParams, WatchParams};
 use runner_harness::{KubeApi, Mischief, Scratch};
 use serde_json::json;
 
-use crate::server::{Server, map, next};
+use super::server::{Server, map, next};
 
 #[tokio::test]
 async fn the_stand_in_fails_as_it_is_told() {

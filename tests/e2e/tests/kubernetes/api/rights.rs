@@ -5,7 +5,7 @@ use std::time::Duration;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
-use crate::server::{lease, map, object, refused, resource, servers};
+use super::server::{lease, map, object, refused, resource, servers};
 
 #[tokio::test]
 async fn somebody_may_do_what_rbac_says_and_no_more() {

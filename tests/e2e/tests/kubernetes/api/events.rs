@@ -3,7 +3,7 @@
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::server::{names, object, refused, servers};
+use super::server::{names, object, refused, servers};
 
 #[tokio::test]
 async fn events_are_the_same_in_both_groups() {

@@ -363,7 +363,7 @@ async fn a_supervised_member_gets_the_signals_and_its_end_is_told() {
 async fn stray_etcd_variables_do_not_reach_the_member() {
     if std::env::var_os("ETCD_NAME").is_none() {
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "stray_etcd_variables_do_not_reach_the_member"])
+            .args(["--exact", "launch::stray_etcd_variables_do_not_reach_the_member"])
             .envs([("ETCD_NAME", "stray"), ("ETCD_DATA_DIR", "/nowhere"), ("ETCD_CONFIG_FILE", "/nowhere")])
             .stdin(Stdio::null())
             .output()

@@ -3,7 +3,7 @@
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::server::{map, object, refused, servers, version_of};
+use super::server::{map, object, refused, servers, version_of};
 
 #[tokio::test]
 async fn patches_merge_each_in_its_way() {

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 /// What cosign and oras made: see runner/src/supply/testdata/cosign/README.md.
 macro_rules! cosign {
     ($name:literal) => {
-        include_bytes!(concat!("../../../runner/src/supply/testdata/cosign/", $name)).as_slice()
+        include_bytes!(concat!("../../../../runner/src/supply/testdata/cosign/", $name)).as_slice()
     };
 }
 

@@ -9,7 +9,7 @@ use runner_harness::{Finished, KubeApi, Mischief, SOON, Spawned, Stage, Tls, new
 use serde_json::{Value, json};
 
 /// What operators apply.
-const RBAC: &str = include_str!("../../../runner/manifests/rbac.yaml");
+const RBAC: &str = include_str!("../../../../runner/manifests/rbac.yaml");
 
 /// Whom that is for.
 const RUNNER: &str = "system:serviceaccount:kube-system:runner";

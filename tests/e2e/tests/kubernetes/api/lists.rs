@@ -3,7 +3,7 @@
 use kube::api::{DeleteParams, ListParams, PostParams};
 use serde_json::json;
 
-use crate::server::{map, names, refused, servers};
+use super::server::{map, names, refused, servers};
 
 #[tokio::test]
 async fn lists_come_in_pages_of_one_moment_and_by_selection() {

@@ -1,0 +1,4 @@
+//! Where plugins come from: the store, registries, signatures, bundles.
+
+mod registries;
+mod store;
