@@ -19,7 +19,7 @@ pub(crate) fn run(context: &Context) -> Result<()> {
             let mut cargo = context.cargo(&["doc", "--workspace", "--no-deps"]);
             process::stream(cargo.env("RUSTDOCFLAGS", "-D warnings"))
         }),
-        ("one choice of features (cargo tree)", features::check),
+        ("one choice of features", features::check),
         ("lock files name no host", lock_files),
     ];
     let mut failed = Vec::new();
