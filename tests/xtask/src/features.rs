@@ -1,60 +1,97 @@
 //! Whether every selection of packages builds the same dependencies: with other features they would be built once more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::{context::Context, process};
 
-/// What cargo tells compilations apart by, as far as the choice of packages can change it: package and target, and the features.
-type Units = BTreeMap<String, BTreeSet<String>>;
-
 /// Compares what cargo would compile for each of our crates with what it compiles for all of them. Compiles nothing.
 ///
 /// Guests are left out: they are built for another target, by a profile of their own.
 pub(crate) fn check(context: &Context) -> Result<()> {
-    let all = units(context, &["test", "--no-run", "--workspace"])?;
-    let mut found = BTreeSet::new();
+    let all = Units::of(context, &["test", "--no-run", "--workspace"])?.known;
+    let mut found = Vec::new();
     for package in &context.host_packages {
         for call in [&["test", "--no-run", "--package", package][..], &["build", "--package", package]] {
-            for (unit, chosen) in units(context, call)? {
-                let known = all.get(&unit).cloned().unwrap_or_default();
-                let others = chosen.difference(&known).map(|features| format!("{unit} with [{features}]"));
-                found.extend(others.map(|other| format!("{}: {other}, and not with {known:?}", call.join(" "))));
-            }
+            let others = Units::of(context, call)?.first_unknown(&all);
+            found.extend(others.into_iter().map(|unit| format!("{}: {unit}", call.join(" "))));
         }
     }
     if !found.is_empty() {
         bail!(
             "some packages build dependencies with other features than the whole workspace does:\n  {}\n\
              hint: name what the workspace has in runner/crates/features/Cargo.toml",
-            found.into_iter().collect::<Vec<_>>().join("\n  ")
+            found.join("\n  ")
         );
     }
     Ok(())
 }
 
-/// What cargo would compile of other people's crates for this call.
-///
-/// The unit graph is the only exact answer: `cargo tree` does not tell what is compiled for macros from what is compiled for programs.
-/// It is not stable, hence the variable; this one command sees it, and nothing is compiled with it.
-fn units(context: &Context, call: &[&str]) -> Result<Units> {
-    let mut cargo = context.cargo(call);
-    cargo.args(["--unit-graph", "-Z", "unstable-options"]).env("RUSTC_BOOTSTRAP", "1");
-    let graph: Value = serde_json::from_str(&process::output(&mut cargo)?).context("failed to read cargo's unit graph")?;
-    let list = graph["units"].as_array().context("cargo's unit graph has no units")?;
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut units = Units::new();
-    for unit in list.iter().filter(|unit| text(&unit["pkg_id"]).starts_with("registry")) {
-        let package = text(&unit["pkg_id"]).rsplit('#').next().unwrap_or_default().to_owned();
-        let (target, mode) = (&unit["target"], text(&unit["mode"]));
-        let features: Vec<String> = unit["features"].as_array().into_iter().flatten().map(text).collect();
-        let name = format!("{package} {} ({mode})", target["kind"][0].as_str().unwrap_or_default());
-        units.entry(name).or_default().insert(features.join(","));
+/// What cargo would compile of other people's crates for one call.
+struct Units {
+    graph: Vec<Value>,
+    /// Each unit's identity: what it is, with which features, and the same of everything that it stands on.
+    identities: HashMap<usize, String>,
+    known: HashSet<String>,
+}
+
+impl Units {
+    /// Asks cargo. Its unit graph is the only exact answer: `cargo tree` does not tell what is compiled for macros from what is
+    /// compiled for programs. It is not stable, hence the variable; this one command sees it, and nothing is compiled with it.
+    fn of(context: &Context, call: &[&str]) -> Result<Self> {
+        let mut cargo = context.cargo(call);
+        cargo.args(["--unit-graph", "-Z", "unstable-options"]).env("RUSTC_BOOTSTRAP", "1");
+        let text = process::output(&mut cargo)?;
+        let answer: Value = serde_json::from_str(&text).context("failed to read cargo's unit graph")?;
+        let graph = answer["units"].as_array().context("cargo's unit graph has no units")?.clone();
+        let mut units = Self { graph, identities: HashMap::new(), known: HashSet::new() };
+        for unit in 0..units.graph.len() {
+            let identity = units.identity(unit);
+            units.known.insert(identity);
+        }
+        Ok(units)
     }
-    if units.is_empty() {
-        bail!("cargo's unit graph names no dependency: it may have another form by now");
+
+    fn identity(&mut self, unit: usize) -> String {
+        if let Some(identity) = self.identities.get(&unit) {
+            return identity.clone();
+        }
+        let mut beneath: Vec<String> = self.beneath(unit).into_iter().map(|other| self.identity(other)).collect();
+        beneath.sort();
+        let this = &self.graph[unit];
+        let parts = ["pkg_id", "mode", "platform", "features"].map(|key| this[key].to_string());
+        let text = format!("{} {} {}", parts.join(" "), this["target"]["kind"], beneath.join(","));
+        let identity = format!("{:016x}", hash(&text));
+        self.identities.insert(unit, identity.clone());
+        identity
     }
-    Ok(units)
+
+    fn beneath(&self, unit: usize) -> Vec<usize> {
+        let dependencies = self.graph[unit]["dependencies"].as_array();
+        dependencies.into_iter().flatten().filter_map(|other| Some(other["index"].as_u64()? as usize)).collect()
+    }
+
+    /// What is not compiled for all, though all that it stands on is.
+    fn first_unknown(&self, all: &HashSet<String>) -> Vec<String> {
+        let known = |unit: &usize| all.contains(&self.identities[unit]);
+        let others = |unit: &usize| self.graph[*unit]["pkg_id"].as_str().is_some_and(|id| id.starts_with("registry"));
+        let first = |unit: &usize| others(unit) && !known(unit) && self.beneath(*unit).iter().all(known);
+        (0..self.graph.len()).filter(first).map(|unit| self.described(unit)).collect()
+    }
+
+    fn described(&self, unit: usize) -> String {
+        let unit = &self.graph[unit];
+        let package = unit["pkg_id"].as_str().unwrap_or_default().rsplit('#').next().unwrap_or_default();
+        format!("{package} ({}) with {}", unit["mode"], unit["features"])
+    }
+}
+
+/// Only compared within one run of this program.
+fn hash(text: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    hasher.write(text.as_bytes());
+    hasher.finish()
 }
