@@ -134,7 +134,7 @@ fn unborn(path: &Path) -> Result<bool, Problem> {
 }
 
 /// A bucket that every member has from its start on (`MembersRemoved`, server/storage/schema/bucket.go; 3.4:
-/// etcdserver/api/membership/store.go), and a database from before that has not. Seen on 3.4 to 3.7: `tests/e2e/tests/launch.rs`.
+/// etcdserver/api/membership/store.go), and a database from before that has not. Seen on 3.4 to 3.7: `tests/e2e/tests/engine/launch.rs`.
 const TABLE: &[u8] = b"members_removed";
 
 /// A new database's file has 16 MiB from 3.5 on, since bbolt makes it that large at once; one that is larger is not read for it.

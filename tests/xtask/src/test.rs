@@ -4,6 +4,10 @@ use anyhow::Result;
 
 use crate::{bindings, context::Context, go_tests, guests, process, say, setup};
 
+/// So many tests of one program at once, unless `RUST_TEST_THREADS` says otherwise: most of them wait (for etcd's elections, for limits
+/// of time), and with one a core the machine would wait with them. On 2 cores 106 joins over real etcd take 164 s by it.
+const THREADS: &str = "8";
+
 /// Sets up, builds, and runs `cargo test`: the whole workspace, unless `arguments` name packages.
 pub(crate) fn run(context: &Context, arguments: &[String]) -> Result<()> {
     setup::everything(context)?.require_all()?;
@@ -14,6 +18,9 @@ pub(crate) fn run(context: &Context, arguments: &[String]) -> Result<()> {
     let mut cargo = context.cargo(&["test", "--no-fail-fast"]);
     if !names_packages(arguments) {
         cargo.arg("--workspace");
+    }
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        cargo.env("RUST_TEST_THREADS", THREADS);
     }
     // Apart from `--`, which is the test programs' own, what follows is cargo's.
     cargo.args(arguments);

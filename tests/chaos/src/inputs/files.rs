@@ -48,7 +48,7 @@ pub(super) fn kinds(seeds: &Seeds) -> Vec<Kind> {
         }),
         kind("recording", vec![seeds.recording.clone()], |p| runner::recording::read(p).map(drop)),
         kind("lock of plugins", vec![seeds.lock.clone()], lock),
-        kind("public key", all(&["tests/e2e/tests/supply"], "pub"), |p| {
+        kind("public key", all(&["tests/e2e/tests/supply/keys"], "pub"), |p| {
             PublicKey::read(p).map(drop).map_err(|e| e.to_string())
         }),
         kind("bundle", vec![seeds.bundle.clone()], |p| Loaded::read(p, None, None).map(drop).map_err(|e| e.to_string())),

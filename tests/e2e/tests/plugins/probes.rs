@@ -241,7 +241,12 @@ async fn a_target_that_does_not_answer_is_told_from_one_that_speaks_otherwise() 
     assert_eq!(kind(&live, &grant, Ask::Connect { url: tls.clone(), times: 2 }).await, "timeout");
     assert_eq!(kind(&live, &grant, Ask::CertificatesOf { url: plain.clone() }).await, "invalid");
     assert_eq!(kind(&live, &grant, Ask::ClockOffset { url: plain.clone() }).await, "timeout");
-    drop(listener);
+    // Bound and not listening: it refuses, and nobody else can come to listen there.
+    let silent = tokio::net::TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let grant = ProbesGrant { targets: vec![format!("127.0.0.1:{port}")], ..ProbesGrant::default() };
+    let (plain, tls) = (format!("http://127.0.0.1:{port}"), format!("https://127.0.0.1:{port}"));
     for question in [
         Ask::Connect { url: plain.clone(), times: 2 },
         Ask::ClockOffset { url: plain },

@@ -3,7 +3,7 @@
 //!
 //! Pure functions of a [`Situation`], which comes from an observation ([`Situation::of`]) or is put together by hand to ask "what
 //! if". The rules are etcd's own, by version (`server/etcdserver/server.go`, `api/membership/cluster.go`), and the same code
-//! judges the simulated cluster; `tests/e2e/tests/oracle.rs` holds it against real ones. It knows nothing of etcd's users and
+//! judges the simulated cluster; `tests/chaos/tests/oracle.rs` holds it against real ones. It knows nothing of etcd's users and
 //! roles, of requests that are lost on the way, and of what happens after the moment that it is asked about.
 
 pub use forecast::{Answer, Change, Forecast};

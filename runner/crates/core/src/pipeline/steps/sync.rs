@@ -31,7 +31,7 @@ const BUDGET_BASE: Duration = Duration::from_secs(10 * 60);
 /// A learner that has caught up and does not answer is told of after so long, and again so often.
 const SILENCE: Duration = Duration::from_secs(1);
 /// A learner that has caught up and keeps its client port closed for so long is not about to open it: one whose name is not lost has
-/// served for some 100 ms by then (`tests/e2e/tests/silent_learner.rs`). A restart that was not needed costs as much again.
+/// served for some 100 ms by then (`tests/e2e/tests/engine/silent_learner.rs`). A restart that was not needed costs as much again.
 const GRACE: Duration = Duration::from_millis(250);
 /// The slowest transfer that is still worth waiting for, in bytes a second.
 const SLOWEST_RATE: u64 = 1 << 20;
