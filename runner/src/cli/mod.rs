@@ -271,20 +271,7 @@ mod tests {
 
     #[test]
     fn the_help_names_every_exit_status() {
-        for outcome in [
-            Outcome::Joined,
-            Outcome::BadInput,
-            Outcome::Differs,
-            Outcome::CheckRefused,
-            Outcome::PluginRefused,
-            Outcome::PluginFailed,
-            Outcome::Unreachable,
-            Outcome::TimedOut,
-            Outcome::RolledBack,
-            Outcome::Stuck,
-            Outcome::Overtaken,
-            Outcome::Interrupted,
-        ] {
+        for outcome in <Outcome as crate::terms::Word>::ALL {
             let status = format!("\n{:>5}  ", outcome.exit_status());
             assert!(EXIT_STATUS.contains(&status), "{outcome} ({}) is not in the help", outcome.exit_status());
         }

@@ -6,6 +6,7 @@ use crate::terms::Word;
 
 /// Takes the words of `T`; `help` says what each does, in their order.
 pub(super) fn word<T: Word + Send + Sync>(help: &'static [&'static str]) -> impl TypedValueParser<Value = T> {
+    debug_assert_eq!(T::ALL.len(), help.len(), "each word has its help");
     let values = T::ALL.iter().zip(help).map(|(word, help)| PossibleValue::new(word.name()).help(*help));
     PossibleValuesParser::new(values)
         .try_map(|given| T::ALL.iter().find(|word| word.name() == given).copied().ok_or("it is none of the possible values"))

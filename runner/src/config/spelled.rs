@@ -1,9 +1,11 @@
 //! Words in policy files and profiles, spelled as Kubernetes spells such values: `Fail`, `Monitor`.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Deserializer};
+use serde::de::{self, Deserializer, EnumAccess, VariantAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::terms::Word;
@@ -20,9 +22,25 @@ impl<T: Word> Serialize for Spelled<T> {
 
 impl<'de, T: Word> Deserialize<'de> for Spelled<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        deserializer.deserialize_enum(T::TYPE, T::VARIANTS, Variants(PhantomData))
+    }
+}
+
+/// Reads what a derived enum reads, so that mistakes are told in the same words as with those.
+struct Variants<T>(PhantomData<T>);
+
+impl<'de, T: Word> Visitor<'de> for Variants<T> {
+    type Value = Spelled<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "enum {}", T::TYPE)
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Self::Value, A::Error> {
+        let (text, rest) = data.variant::<String>()?;
         let word = T::ALL.iter().find(|word| word.variant() == text);
-        word.map(|word| Self(*word)).ok_or_else(|| de::Error::unknown_variant(&text, T::VARIANTS))
+        let word = word.ok_or_else(|| de::Error::unknown_variant(&text, T::VARIANTS))?;
+        rest.unit_variant().map(|()| Spelled(*word))
     }
 }
 

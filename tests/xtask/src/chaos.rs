@@ -1,4 +1,4 @@
-//! `cargo xtask chaos`: the set-up that it needs, an optimised build, then `runner-chaos`.
+//! `cargo xtask chaos`: the set-up that it needs, a build, then `runner-chaos`.
 
 use std::{os::unix::process::CommandExt as _, process::Command};
 

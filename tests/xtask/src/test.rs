@@ -4,9 +4,9 @@ use anyhow::Result;
 
 use crate::{bindings, context::Context, go_tests, guests, process, say, setup};
 
-/// So many tests of one program at once, unless `RUST_TEST_THREADS` says otherwise: most of them wait (for etcd's elections, for limits
-/// of time), and with one a core the machine would wait with them. On 2 cores 106 joins over real etcd take 164 s by it.
-const THREADS: &str = "8";
+/// At least so many tests of one program at once, unless `RUST_TEST_THREADS` says otherwise: most of them wait (for etcd's elections, for
+/// limits of time), and with one a core the machine would wait with them. On 2 cores the 106 tests of `engine` take 164 s by it.
+const THREADS: usize = 8;
 
 /// Sets up, builds, and runs `cargo test`: the whole workspace, unless `arguments` name packages.
 pub(crate) fn run(context: &Context, arguments: &[String]) -> Result<()> {
@@ -20,7 +20,8 @@ pub(crate) fn run(context: &Context, arguments: &[String]) -> Result<()> {
         cargo.arg("--workspace");
     }
     if std::env::var_os("RUST_TEST_THREADS").is_none() {
-        cargo.env("RUST_TEST_THREADS", THREADS);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        cargo.env("RUST_TEST_THREADS", cores.max(THREADS).to_string());
     }
     // Apart from `--`, which is the test programs' own, what follows is cargo's.
     cargo.args(arguments);

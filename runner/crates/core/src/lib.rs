@@ -11,7 +11,7 @@ pub mod event;
 pub mod human;
 pub mod owned;
 pub mod pipeline;
-pub mod problem;
+mod problem;
 pub mod terms;
 pub mod text;
 

@@ -10,7 +10,8 @@ use runner::cluster::MemberId;
 use runner::launch::{Ended, MemberConfig, MemberTls, ProcessConfig, ProcessLauncher};
 use runner::pipeline::{DataDir, Discard, Guarded, Identity, Launcher, MemberSpec, Running};
 use runner_harness::{
-    EtcdBinary, RealCluster, Scratch, Tls, etcd_versions, eventually, every_minor, free_port, newest, write_member,
+    EtcdBinary, RealCluster, Scratch, Tls, etcd_versions, eventually, every_minor, free_port, in_a_process_of_its_own,
+    newest, write_member,
 };
 use rustix::process::{Pid, Signal, getpid, kill_process};
 
@@ -328,6 +329,10 @@ async fn the_data_of_another_cluster_is_recognised() {
 
 #[tokio::test]
 async fn a_supervised_member_gets_the_signals_and_its_end_is_told() {
+    // Its handlers would take Ctrl-C from every other test of this program.
+    if !in_a_process_of_its_own() {
+        return;
+    }
     let scratch = Scratch::new();
     let Planned { config, spec } = first(&scratch, "n1", &newest());
     let launcher = ProcessLauncher::new(config.clone());

@@ -1,5 +1,4 @@
-//! Kubernetes beside the join, and the stand-in for its API server.
+//! Kubernetes beside the join.
 
-mod api;
 mod joins;
 mod side;
