@@ -1,6 +1,6 @@
 //! How strict and how patient a run is: by the command line, else by the policy, else by default.
 
-use std::fmt::Debug;
+use std::fmt::Display;
 use std::time::Duration;
 
 use super::defaults::Defaults;
@@ -119,8 +119,8 @@ impl LimitArgs {
 }
 
 impl Merge<'_> {
-    fn value<T: Copy + PartialEq + Debug>(&mut self, name: &str, flag: Option<T>, policy: Option<T>, usual: T) -> T {
-        self.note(name, flag, policy, |value| format!("{value:?}").to_lowercase());
+    fn value<T: Copy + PartialEq + Display>(&mut self, name: &str, flag: Option<T>, policy: Option<T>, usual: T) -> T {
+        self.note(name, flag, policy, |value| value.to_string());
         flag.or(policy).unwrap_or(usual)
     }
 

@@ -19,6 +19,7 @@ use crate::grants::Grants;
 use crate::pipeline::{Failure, FailurePolicy, Mode, Waiver};
 use crate::plugins::{self, Embedded, Limits, PluginConfig, PluginSource};
 use crate::supply::{self, Resolved};
+use crate::terms::Word;
 
 /// The plugins.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -120,10 +121,8 @@ impl PluginArgs {
         overrides: &mut Vec<String>,
     ) -> Result<(), Failure> {
         let mut settings = by_name(&self.plugin_settings, "--plugin-settings", read_settings)?;
-        let mut policies = by_name(&self.plugin_failure, "--plugin-failure", |_, text| match text {
-            "fail" => Ok(FailurePolicy::Fail),
-            "ignore" => Ok(FailurePolicy::Ignore),
-            _ => Err(format!("{text:?} is neither `fail` nor `ignore`")),
+        let mut policies = by_name(&self.plugin_failure, "--plugin-failure", |_, text| {
+            FailurePolicy::from_name(text).ok_or_else(|| format!("{text:?} is neither `fail` nor `ignore`"))
         })?;
         for (i, plugin) in plugins.iter_mut().enumerate() {
             let name = &plugin.name;

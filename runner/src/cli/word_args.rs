@@ -8,8 +8,7 @@ use crate::terms::Word;
 pub(super) fn word<T: Word + Send + Sync>(help: &'static [&'static str]) -> impl TypedValueParser<Value = T> {
     debug_assert_eq!(T::ALL.len(), help.len(), "each word has its help");
     let values = T::ALL.iter().zip(help).map(|(word, help)| PossibleValue::new(word.name()).help(*help));
-    PossibleValuesParser::new(values)
-        .try_map(|given| T::ALL.iter().find(|word| word.name() == given).copied().ok_or("it is none of the possible values"))
+    PossibleValuesParser::new(values).try_map(|given| T::from_name(&given).ok_or("it is none of the possible values"))
 }
 
 #[cfg(test)]

@@ -215,7 +215,7 @@ async fn load_all(
         let open = |dir: PathBuf| Cache::open(&dir).map_err(|e| format!("{}: {e}", dir.display()));
         (Engine::new(), cache_dir.map(open).transpose())
     });
-    let internal = |e: String| Problem { message: format!("plugins cannot be run on this machine: {e}"), hints: Vec::new() };
+    let internal = |e: String| Problem::new(format!("plugins cannot be run on this machine: {e}"));
     let (engine, cache) = prepared.await.map_err(|e| internal(e.to_string()))?;
     let (engine, cache) = (Arc::new(engine.map_err(|e| internal(e.to_string()))?), Arc::new(cache));
     let loading = configs.into_iter().map(|c| {

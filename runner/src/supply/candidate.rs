@@ -199,7 +199,7 @@ fn bad_signature(source: &Source, key: &PublicKey, why: String) -> SupplyError {
 }
 
 fn internal(reason: &str) -> SupplyError {
-    SupplyError::Unusable(Problem { message: format!("the plugin could not be looked at: {reason}"), hints: Vec::new() })
+    SupplyError::Unusable(Problem::new(format!("the plugin could not be looked at: {reason}")))
 }
 
 impl Store {

@@ -11,7 +11,8 @@ use crate::{context::Context, process};
 ///
 /// Guests are left out: they are built for another target, by a profile of their own.
 pub(crate) fn check(context: &Context) -> Result<()> {
-    let all = Units::of(context, &["test", "--no-run", "--workspace"])?.known;
+    let workspace = Units::of(context, &["test", "--no-run", "--workspace"])?;
+    let all = workspace.known();
     let mut found = Vec::new();
     for package in &context.host_packages {
         for call in [&["test", "--no-run", "--package", package][..], &["build", "--package", package]] {
@@ -34,7 +35,6 @@ struct Units {
     graph: Vec<Value>,
     /// Each unit's identity: what it is, with which features, and the same of everything that it stands on.
     identities: HashMap<usize, String>,
-    known: HashSet<String>,
 }
 
 impl Units {
@@ -45,13 +45,20 @@ impl Units {
         cargo.args(["--unit-graph", "-Z", "unstable-options"]).env("RUSTC_BOOTSTRAP", "1");
         let text = process::output(&mut cargo)?;
         let answer: Value = serde_json::from_str(&text).context("failed to read cargo's unit graph")?;
-        let graph = answer["units"].as_array().context("cargo's unit graph has no units")?.clone();
-        let mut units = Self { graph, identities: HashMap::new(), known: HashSet::new() };
-        for unit in 0..units.graph.len() {
-            let identity = units.identity(unit);
-            units.known.insert(identity);
-        }
+        Self::read(&answer)
+    }
+
+    /// Errors where nothing is compiled: then the graph has another form than this code knows, and would compare as equal.
+    fn read(answer: &Value) -> Result<Self> {
+        let graph =
+            answer["units"].as_array().filter(|units| !units.is_empty()).context("cargo's unit graph has no units")?;
+        let mut units = Self { graph: graph.clone(), identities: HashMap::new() };
+        (0..graph.len()).for_each(|unit| drop(units.identity(unit)));
         Ok(units)
+    }
+
+    fn known(&self) -> HashSet<&str> {
+        self.identities.values().map(String::as_str).collect()
     }
 
     fn identity(&mut self, unit: usize) -> String {
@@ -74,8 +81,8 @@ impl Units {
     }
 
     /// What is not compiled for all, though all that it stands on is.
-    fn first_unknown(&self, all: &HashSet<String>) -> Vec<String> {
-        let known = |unit: &usize| all.contains(&self.identities[unit]);
+    fn first_unknown(&self, all: &HashSet<&str>) -> Vec<String> {
+        let known = |unit: &usize| all.contains(self.identities[unit].as_str());
         let others = |unit: &usize| self.graph[*unit]["pkg_id"].as_str().is_some_and(|id| id.starts_with("registry"));
         let first = |unit: &usize| others(unit) && !known(unit) && self.beneath(*unit).iter().all(known);
         (0..self.graph.len()).filter(first).map(|unit| self.described(unit)).collect()
@@ -94,4 +101,34 @@ fn hash(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(text.as_bytes());
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Ours on tokio, which stands on mio with these features.
+    fn graph(mio: &[&str]) -> Units {
+        let unit = |id: &str, features: &[&str], on: &[usize]| {
+            let on: Vec<_> = on.iter().map(|index| json!({ "index": index })).collect();
+            json!({ "pkg_id": id, "mode": "build", "features": features, "target": { "kind": ["lib"] }, "dependencies": on })
+        };
+        let ours = unit("path+file:///runner#0.1.0", &[], &[1]);
+        let units = [ours, unit("registry+x#tokio@1.0.0", &["net"], &[2]), unit("registry+x#mio@1.0.0", mio, &[])];
+        Units::read(&json!({ "units": units })).unwrap()
+    }
+
+    #[test]
+    fn the_dependency_that_differs_is_named_and_not_what_stands_on_it() {
+        let (all, other) = (graph(&["net", "log"]), graph(&["net"]));
+        assert_eq!(all.first_unknown(&all.known()), [""; 0]);
+        assert_eq!(other.first_unknown(&all.known()), [r#"mio@1.0.0 ("build") with ["net"]"#]);
+    }
+
+    #[test]
+    fn a_graph_without_units_is_no_agreement() {
+        assert!(Units::read(&json!({ "units": [] })).is_err() && Units::read(&json!({ "version": 2 })).is_err());
+    }
 }

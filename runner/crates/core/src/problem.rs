@@ -2,7 +2,7 @@
 
 /// One sentence that says what is wrong, and what to do about it. Where a program must tell problems apart, an enum holds them; this is
 /// what all of them become in the end.
-#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Problem {
     /// One sentence without a stop.

@@ -14,7 +14,7 @@ use runner_core::pipeline::{
     Operation, Parts, Platform, Policy, Record, Sample, Timeouts, Verdict, Waiver, check_for_worker, execute,
     start_from_data,
 };
-use runner_core::terms::{FailurePolicy, OnApprovalTimeout, Outcome, SilentLearner, StaleLearner};
+use runner_core::terms::{FailurePolicy, OnApprovalTimeout, Outcome, Severity, SilentLearner, StaleLearner};
 
 /// The etcd versions that are simulated.
 pub const VERSIONS: [&str; 4] = ["3.4.23", "3.5.35", "3.6.16", "3.7.3"];
@@ -85,7 +85,7 @@ pub struct Verdicts {
 /// What a health check finds once the maintenance window has closed.
 pub fn closed() -> Finding {
     Finding {
-        severity: runner_core::pipeline::Severity::Error,
+        severity: Severity::Error,
         code: "closed".to_owned(),
         message: "the window is closed".to_owned(),
         remedy: None,

@@ -2,6 +2,8 @@
 
 use std::process::{Command, Stdio};
 
+use crate::own_process::this_test;
+
 /// Set in the second run, so that there is no third.
 const AGAIN: &str = "RUNNER_TEST_AS_ROOT_OF_A_USER_NAMESPACE";
 
@@ -21,13 +23,12 @@ pub fn in_a_network_of_its_own() -> bool {
     assert!(std::env::var_os(AGAIN).is_none(), "not even the root of a user namespace may make a network here: {HOW}");
     let possible = quiet(Command::new("unshare").args(["--user", "--map-root-user", "--net", "true"]));
     assert!(possible.is_ok_and(|status| status.success()), "this user may not make network namespaces: {HOW}");
-    let thread = std::thread::current();
-    let test = thread.name().filter(|name| *name != "main").expect("the test's own thread, named after the test");
+    let test = this_test();
     let program = std::env::current_exe().expect("a test program");
     let status = Command::new("unshare")
         .args(["--user", "--map-root-user", "--"])
         .arg(program)
-        .args(["--exact", test, "--nocapture"])
+        .args(["--exact", &test, "--nocapture"])
         .env(AGAIN, "1")
         .status()
         .expect("unshare ran just now");

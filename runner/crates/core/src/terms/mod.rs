@@ -29,6 +29,11 @@ pub trait Word: Copy + PartialEq + 'static {
 
     /// What it means, in one sentence.
     fn meaning(self) -> &'static str;
+
+    /// The word of this [`name`](Self::name).
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|word| word.name() == name)
+    }
 }
 
 /// Defines enums of words: kebab-case in JSON, in text and as `name()`.
@@ -101,6 +106,7 @@ mod tests {
         fn check<T: Word + std::fmt::Debug>() {
             for (at, word) in T::ALL.iter().enumerate() {
                 assert_eq!(T::ALL.iter().position(|w| w.name() == word.name()), Some(at), "{word:?}");
+                assert_eq!(T::from_name(word.name()), Some(*word));
             }
         }
         check::<Outcome>();

@@ -2,6 +2,11 @@
 
 use super::words;
 
+// A member that was caught up by a snapshot keeps its client port closed for etcd's request timeout (5 s and twice the election
+// timeout) where its own name was in that snapshot: it waits to see the proposal applied, and it never will. Hence `SilentLearner`.
+//
+// There is no third `OnApprovalTimeout`: to promote a learner that nobody approved would make an approval of a silence.
+
 words! {
     /// What to do about a learner in the list that is not ours.
     pub enum StaleLearner {

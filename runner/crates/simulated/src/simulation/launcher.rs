@@ -90,7 +90,7 @@ impl SimulatedLauncher {
     }
 
     fn error(&self, message: String) -> Problem {
-        Problem { message, hints: Vec::new() }
+        Problem::new(message)
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::add_learner::removed_by_other;
 use crate::cluster::{MemberId, View};
-use crate::event::{EventKind, Usage};
+use crate::event::EventKind;
 use crate::pipeline::run::Run;
 use crate::pipeline::{Answer, Failure, Sample, Verdict, monitor};
 use crate::terms::{FailurePolicy, OnApprovalTimeout, Outcome, VerdictKind};
@@ -57,17 +57,9 @@ impl Round {
     fn take(&mut self, run: &mut Run, answer: Answer<Verdict>) {
         let Answer { plugin, result, failure_policy, usage, .. } = answer;
         let (verdict, reason) = match result {
-            Ok(Verdict::Approve) => (VerdictKind::Approve, String::new()),
-            Ok(Verdict::Wait { reason, retry_after }) => {
-                self.later = self.later.max(Some(retry_after.unwrap_or(Duration::ZERO)));
-                self.reasons.push(format!("{plugin}: {reason}"));
-                (VerdictKind::Wait, reason)
-            }
-            Ok(Verdict::Reject { reason }) => {
-                let hint = format!("when that has changed, join again; what {plugin} asks for is in its settings");
-                let failure = Failure::new(Outcome::PluginRefused, format!("{plugin}: {reason}")).hint(hint);
-                self.failure.get_or_insert(failure);
-                (VerdictKind::Reject, reason)
+            Ok(verdict) => {
+                self.count(&plugin, &verdict);
+                verdict.word()
             }
             Err(fault) if failure_policy == FailurePolicy::Ignore => (VerdictKind::Ignored, fault.message),
             Err(fault) => {
@@ -75,12 +67,23 @@ impl Round {
                 (VerdictKind::Failed, fault.message)
             }
         };
-        tell(run, plugin, verdict, reason, usage);
+        run.emit(EventKind::PluginVerdict { plugin, verdict, would: None, reason, usage });
     }
-}
 
-fn tell(run: &mut Run, plugin: String, verdict: VerdictKind, reason: String, usage: Usage) {
-    run.emit(EventKind::PluginVerdict { plugin, verdict, would: None, reason, usage });
+    fn count(&mut self, plugin: &str, verdict: &Verdict) {
+        match verdict {
+            Verdict::Approve => {}
+            Verdict::Wait { reason, retry_after } => {
+                self.later = self.later.max(Some(retry_after.unwrap_or(Duration::ZERO)));
+                self.reasons.push(format!("{plugin}: {reason}"));
+            }
+            Verdict::Reject { reason } => {
+                let hint = format!("when that has changed, join again; what {plugin} asks for is in its settings");
+                let failure = Failure::new(Outcome::PluginRefused, format!("{plugin}: {reason}")).hint(hint);
+                self.failure.get_or_insert(failure);
+            }
+        }
+    }
 }
 
 fn not_approved(run: &Run, reasons: &[String]) -> Failure {
