@@ -10,6 +10,9 @@ use runner_harness::{
 /// A write must be possible within this, or the cluster has lost its quorum.
 const WRITE: Duration = Duration::from_secs(5);
 
+/// How long the learner has to be steady: long enough that a busy machine cuts the link before, and not after, the promotion.
+const STEADY: &str = "7s";
+
 /// A cluster of one voter that nobody writes to, and a join on another host, which waits for a long stretch of steadiness.
 struct Scene {
     voter: RealMember,
@@ -71,7 +74,7 @@ async fn a_learner_whose_peer_link_is_cut_is_not_promoted_and_undone() {
     if !in_a_network_of_its_own() {
         return;
     }
-    let mut scene = Scene::set("3s").await;
+    let mut scene = Scene::set(STEADY).await;
     scene.steady().await;
     scene.host.cut_port(2380);
     let told = waiting_for(&mut scene.join, "does not apply what is written").await;
@@ -91,7 +94,7 @@ async fn a_peer_link_that_is_mended_lets_the_join_go_on() {
     if !in_a_network_of_its_own() {
         return;
     }
-    let mut scene = Scene::set("3s").await;
+    let mut scene = Scene::set(STEADY).await;
     scene.steady().await;
     scene.host.cut_port(2380);
     waiting_for(&mut scene.join, "does not apply what is written").await;
