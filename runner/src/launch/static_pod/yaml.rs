@@ -86,6 +86,8 @@ fn plain(text: &str) -> bool {
         && text.chars().all(harmless)
         && !text.ends_with(':')
         && !said_otherwise.iter().any(|word| text.eq_ignore_ascii_case(word))
+        // `nan`, `inf`, `infinity`: some readers, serde-saphyr among them, take Rust's words for numbers.
+        && text.parse::<f64>().is_err()
 }
 
 /// `127.0.0.1` or `::1`; not `1:2:3:4:5:6:7:8`, which YAML 1.1 reads as a number to the base of 60.
@@ -112,7 +114,7 @@ mod tests {
         let value = json!({
             "b": [{ "name": "x", "args": ["--a=b", "--url=https://[fd00::1]:2379"] }, "text", []],
             "a": { "number": 1, "yes": "yes", "empty": {}, "no": "012", "path": "/var/lib/etcd", "spaces": "a: b",
-                "address": "::1", "amount": "100Mi", "sixty": "1:20" },
+                "address": "::1", "amount": "100Mi", "sixty": "1:20", "words": ["nan", "inf", "Infinity", "info"] },
         });
         insta::assert_snapshot!(document(&value), @r#"
         a:
@@ -124,6 +126,11 @@ mod tests {
           path: /var/lib/etcd
           sixty: "1:20"
           spaces: "a: b"
+          words:
+          - "nan"
+          - "inf"
+          - "Infinity"
+          - info
           "yes": "yes"
         b:
         - args:
