@@ -39,6 +39,11 @@ pub fn target_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target").canonicalize().expect("the workspace has a target directory")
 }
 
+/// `RUNNER_CACHE_DIR` for the runners of tests: a guest is compiled once for all of them, most before any test begins.
+pub fn compiled_cache() -> PathBuf {
+    target_dir().join("tmp/runner-cache")
+}
+
 /// The workspace's own folder.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the tests are built in it")

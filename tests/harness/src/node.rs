@@ -9,7 +9,7 @@ use etcd_client::Client;
 use serde_json::Value;
 
 use crate::cluster::connect;
-use crate::{ClientFiles, EtcdBinary, Host, Scratch, Spawned, Tls, free_port, runner_bin, target_dir};
+use crate::{ClientFiles, EtcdBinary, Host, Scratch, Spawned, Tls, compiled_cache, free_port, runner_bin};
 
 /// A node of a cluster. Everything of it is in a folder of its own in a [`Scratch`], so that its etcd ends with the scratch.
 #[derive(Clone, Debug)]
@@ -179,7 +179,7 @@ impl Node {
         for (name, _) in std::env::vars_os().filter(|(name, _)| ours(&name.to_string_lossy())) {
             command.env_remove(name);
         }
-        command.env("RUNNER_CACHE_DIR", target_dir().join("tmp/runner-cache"));
+        command.env("RUNNER_CACHE_DIR", compiled_cache());
         command.arg(subcommand);
         command
     }

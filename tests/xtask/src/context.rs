@@ -1,7 +1,7 @@
 //! Where things are: the workspace, cargo's target folder, the packages, and the environment that cargo needs.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -69,8 +69,15 @@ impl Context {
 
     /// A cargo command in the workspace's root, with the environment that our builds need.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.cargo);
-        command.args(arguments).current_dir(&self.root).env("PROTOC", &self.protoc);
+        let mut command = self.command(&self.cargo);
+        command.args(arguments).current_dir(&self.root);
+        command
+    }
+
+    /// Any program, with the environment that our builds need: it may call cargo.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env("PROTOC", &self.protoc);
         // What `cargo xtask` says of the xtask itself: a build script that looks at such a variable (ring's does) would run again,
         // and all that depends on it be compiled again, whenever cargo is called in another way.
         for (name, _) in std::env::vars_os() {
@@ -86,9 +93,19 @@ impl Context {
         self.root.join(path)
     }
 
-    /// Runs a step's command quietly, with its output in `target/tools/logs/<step>.log`; it is killed after `limit`.
+    /// `RUNNER_CACHE_DIR` of the tests: what they compile is kept from run to run. The harness' `compiled_cache` is the same folder.
+    pub(crate) fn compiled(&self) -> PathBuf {
+        self.target.join("tmp/runner-cache")
+    }
+
+    /// Where the output of commands is kept: `target/tools/logs`.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.tools.join("logs")
+    }
+
+    /// Runs a step's command quietly, with its output in `<step>.log` of [`Self::logs`]; it is killed after `limit`.
     pub(crate) fn quiet(&self, step: &str, command: &mut Command, limit: Duration) -> Result<()> {
-        let log = self.tools.join("logs").join(format!("{step}.log"));
+        let log = self.logs().join(format!("{step}.log"));
         process::quiet(command, self.lock.as_input()?, &log, limit)
     }
 

@@ -4,12 +4,12 @@ use std::fs;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{context::Context, features, process, say};
+use crate::{context::Context, features, process, say, silenced};
 
 /// Runs every check.
 pub(crate) fn run(context: &Context) -> Result<()> {
     type Check = (&'static str, fn(&Context) -> Result<()>);
-    let checks: [Check; 5] = [
+    let checks: [Check; 6] = [
         ("formatting (cargo fmt)", |context| process::stream(&mut context.cargo(&["fmt", "--all", "--check"]))),
         ("clippy", |context| {
             let flags = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
@@ -20,6 +20,7 @@ pub(crate) fn run(context: &Context) -> Result<()> {
             process::stream(cargo.env("RUSTDOCFLAGS", "-D warnings"))
         }),
         ("one choice of features", features::check),
+        ("tests that would never run", silenced::check),
         ("lock files name no host", lock_files),
     ];
     let mut failed = Vec::new();

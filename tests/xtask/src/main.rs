@@ -17,6 +17,7 @@ mod process;
 mod say;
 mod scratch;
 mod setup;
+mod silenced;
 mod test;
 
 use std::process::ExitCode;

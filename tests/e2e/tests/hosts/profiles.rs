@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use runner_harness::{
-    EtcdBinary, Finished, Kubelet, KubeletOptions, SOON, Scratch, Spawned, Stage, Systemd, Tls, eventually, free_port,
-    guest, newest, runner_bin, target_dir,
+    EtcdBinary, Finished, Kubelet, KubeletOptions, SOON, Scratch, Spawned, Stage, Systemd, Tls, compiled_cache, eventually,
+    free_port, guest, newest, runner_bin,
 };
 use serde_json::Value;
 
@@ -75,7 +75,7 @@ fn bare(program: &Path, subcommand: &str) -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| ours(&name.to_string_lossy())) {
         command.env_remove(name);
     }
-    command.env("RUNNER_CACHE_DIR", target_dir().join("tmp/runner-cache"));
+    command.env("RUNNER_CACHE_DIR", compiled_cache());
     command.arg(subcommand);
     command
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use runner_harness::{runner_bin, target_dir};
+use runner_harness::{compiled_cache, runner_bin, target_dir};
 use tempfile::TempDir;
 
 /// A place for one test's projects.
@@ -41,7 +41,7 @@ impl Place {
         command.arg("plugin").args(arguments).current_dir(self.0.path());
         // What was built for one test serves the next: cargo's dependencies, compiled plugins.
         command.env("CARGO_TARGET_DIR", target_dir().join("examples"));
-        command.env("RUNNER_CACHE_DIR", target_dir().join("examples/cache"));
+        command.env("RUNNER_CACHE_DIR", compiled_cache());
         command
     }
 

@@ -16,7 +16,7 @@ use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins, Role, inspect
 use runner::surroundings::Live;
 use runner::terms::Step;
 use runner_harness::facts::view_of;
-use runner_harness::{guest, target_dir};
+use runner_harness::{compiled_cache, guest};
 use serde_json::{Value, json};
 
 /// Longer than any of this takes on a machine that is busy with other tests.
@@ -55,7 +55,7 @@ fn limits() -> Limits {
 
 /// Compiling a Go component takes seconds: once for all tests of all runs.
 fn cache() -> Option<PathBuf> {
-    Some(target_dir().join("guests/compiled"))
+    Some(compiled_cache().join("plugins"))
 }
 
 fn load(name: &str, settings: Value, grants: Value, limits: Limits) -> (Plugins, Arc<Seen>) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use runner_harness::{Finished, Scratch, Spawned, eventually, guest, runner_bin, target_dir};
+use runner_harness::{Finished, Scratch, Spawned, compiled_cache, eventually, guest, runner_bin};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ fn source(path: &str) -> PathBuf {
 
 fn command(plugin: &Path, scenarios: &Path) -> Command {
     let mut command = Command::new(runner_bin());
-    command.env("RUNNER_CACHE_DIR", target_dir().join("tmp/runner-cache"));
+    command.env("RUNNER_CACHE_DIR", compiled_cache());
     command.args(["plugin", "test"]).arg(plugin).arg(scenarios);
     command
 }

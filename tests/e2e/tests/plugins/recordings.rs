@@ -43,7 +43,7 @@ async fn join(scratch: &Scratch, plugins: &[PathBuf]) -> Node {
 async fn replay(node: &Node, args: &[&str]) -> Finished {
     // The subcommand's name has a space in it, so that its options come after.
     let mut command = Command::new(runner_harness::runner_bin());
-    command.env("RUNNER_CACHE_DIR", runner_harness::target_dir().join("tmp/runner-cache"));
+    command.env("RUNNER_CACHE_DIR", runner_harness::compiled_cache());
     command.args(["plugin", "replay", "--output", "json", "--state-dir"]).arg(&node.state_dir).args(args);
     Spawned::start(command).finish(SOON).await
 }
@@ -84,7 +84,7 @@ async fn a_real_join_comes_out_the_same() {
     replay(&node, &written).await.expect_code(0);
     for name in names {
         let mut command = Command::new(runner_harness::runner_bin());
-        command.env("RUNNER_CACHE_DIR", runner_harness::target_dir().join("tmp/runner-cache"));
+        command.env("RUNNER_CACHE_DIR", runner_harness::compiled_cache());
         command.args(["plugin", "test"]).arg(guest(name)).arg(scenarios.join(format!("{name}.yaml")));
         Spawned::start(command).finish(SOON).await.expect_code(0);
     }

@@ -25,9 +25,8 @@ const INPUTS: [&str; 7] = [
     "tests/tools/python/requirements.txt",
 ];
 
-/// Builds those that are there and have changed. The runner is built first where there is anything to do.
-pub(super) fn build(context: &Context) -> Result<()> {
-    let mut runner = None;
+/// Builds those that are there and have changed.
+pub(super) fn build(context: &Context, runner: &Path) -> Result<()> {
     let examples = entries(&context.source("plugins/examples")).into_iter().map(|folder| (stem(&folder), folder));
     let guests =
         entries(&context.source("tests/guests/go")).into_iter().map(|folder| (format!("go-{}", stem(&folder)), folder));
@@ -44,27 +43,16 @@ pub(super) fn build(context: &Context) -> Result<()> {
         inputs.extend([folder.clone(), context.source("plugins/sdk-go")].into_iter().filter(|input| input.exists()));
         let guest = Guest { name, inputs: &inputs };
         guest.build(context, |scratch| {
-            let runner = match &runner {
-                Some(runner) => runner,
-                None => runner.insert(build_runner(context)?),
-            };
             let project = scratch.join("project");
             copy(&folder, &project)?;
             let mut command = Command::new(runner);
             command.args(["plugin", "build", "--offline"]).arg(&project).arg("--to").arg(scratch.join("out.wasm"));
             command.env("PATH", path(context)?).env("CARGO_TARGET_DIR", context.target.join("examples"));
-            command.env("RUNNER_CACHE_DIR", context.target.join("examples/cache"));
+            command.env("RUNNER_CACHE_DIR", context.compiled());
             Ok(command)
         })?;
     }
     Ok(())
-}
-
-/// The runner that the tests use, built as they build it.
-fn build_runner(context: &Context) -> Result<PathBuf> {
-    let mut cargo = context.cargo(&["build", "--quiet", "--package", "runner"]);
-    say::timed("runner, which builds the examples", || process::stream(&mut cargo))?;
-    Ok(context.target.join("debug/runner"))
 }
 
 /// The tools of the set-up before those of the system.

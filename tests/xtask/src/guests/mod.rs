@@ -1,5 +1,6 @@
 //! Builds the plugins and the test guests into `target/guests/<name>.wasm`. What there is to build is found by folder.
 
+mod compiled;
 mod examples;
 mod javascript;
 mod python;
@@ -18,12 +19,21 @@ use anyhow::{Context as _, Result, anyhow};
 use crate::{
     context::Context,
     lock::Held,
-    say,
+    process, say,
     scratch::{self, Scratch},
 };
 
 /// Every guest of every language. Needs the whole set-up.
 pub(crate) fn everything(context: &Context) -> Result<()> {
+    without_runner(context)?;
+    say::timed("runner, which builds the other guests", || {
+        process::stream(&mut context.cargo(&["build", "--quiet", "--package", "runner"]))
+    })?;
+    by_runner(context, &context.target.join("debug/runner"))
+}
+
+/// The guests that are built by tools of their languages alone. Needs the whole set-up.
+pub(crate) fn without_runner(context: &Context) -> Result<()> {
     let _held = begin(context)?;
     say::timed("guests: Rust, JavaScript, Python", || {
         thread::scope(|scope| {
@@ -34,9 +44,14 @@ pub(crate) fn everything(context: &Context) -> Result<()> {
             let others = others.join().map_err(|_| anyhow!("building a guest panicked"))?;
             rust.and(others)
         })
-        // The runner builds them, and cargo builds the runner.
-        .and_then(|()| examples::build(context))
     })
+}
+
+/// The worked examples, which this runner builds; then all guests are compiled into the cache that the tests share. Needs the others.
+pub(crate) fn by_runner(context: &Context, runner: &Path) -> Result<()> {
+    let _held = begin(context)?;
+    say::timed("guests: the worked examples", || examples::build(context, runner))?;
+    compiled::fill(context, runner)
 }
 
 /// Some of the workspace's plugins, by package name. Needs the Rust guest target only.

@@ -1,31 +1,58 @@
 //! `cargo xtask test`: everything that the tests need, then the tests.
 
+mod building;
+mod lanes;
+mod program;
+
 use anyhow::Result;
 
+use self::building::Building;
 use crate::{bindings, context::Context, go_tests, guests, process, say, setup};
 
 /// At least so many tests of one program at once, unless `RUST_TEST_THREADS` says otherwise: most of them wait (for etcd's elections, for
 /// limits of time), and with one a core the machine would wait with them. On 2 cores the 106 tests of `engine` take 344 s with two at once and 133 s with eight.
 const THREADS: usize = 8;
 
-/// Sets up, builds, and runs `cargo test`: the whole workspace, unless `arguments` name packages.
+/// The same for each of the programs that run side by side.
+const SIDE_BY_SIDE: usize = 5;
+
+/// Sets up, builds and tests: the whole workspace, or what `arguments`, which are `cargo test`'s, choose.
 pub(crate) fn run(context: &Context, arguments: &[String]) -> Result<()> {
+    if arguments.is_empty() { everything(context) } else { chosen(context, arguments) }
+}
+
+/// The whole workspace, side by side what need not wait for one another.
+fn everything(context: &Context) -> Result<()> {
+    let building = Building::start(context)?;
     setup::everything(context)?.require_all()?;
     bindings::check(context)?;
     go_tests::run(context)?;
+    guests::without_runner(context)?;
+    let built = building.finish()?;
+    lanes::run(context, built, &threads(SIDE_BY_SIDE), |runner| guests::by_runner(context, runner))
+}
+
+/// What the arguments choose, as cargo runs it.
+fn chosen(context: &Context, arguments: &[String]) -> Result<()> {
+    setup::everything(context)?.require_all()?;
+    bindings::check(context)?;
     guests::everything(context)?;
     // One red test program is no reason not to hear of the others.
     let mut cargo = context.cargo(&["test", "--no-fail-fast"]);
     if !names_packages(arguments) {
         cargo.arg("--workspace");
     }
-    if std::env::var_os("RUST_TEST_THREADS").is_none() {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        cargo.env("RUST_TEST_THREADS", cores.max(THREADS).to_string());
-    }
     // Apart from `--`, which is the test programs' own, what follows is cargo's.
-    cargo.args(arguments);
+    cargo.args(arguments).env("RUST_TEST_THREADS", threads(THREADS));
     say::timed("cargo test", || process::stream(&mut cargo))
+}
+
+/// For `RUST_TEST_THREADS`: what it says already, else one a core, and at least so many.
+fn threads(at_least: usize) -> String {
+    std::env::var("RUST_TEST_THREADS").unwrap_or_else(|_| {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        cores.max(at_least).to_string()
+    })
 }
 
 fn names_packages(arguments: &[String]) -> bool {

@@ -1,0 +1,190 @@
+//! Runs test programs side by side, and shows what they say one after the other.
+
+use std::{
+    fs::{self, File},
+    io::Read as _,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+
+use super::program::{Built, Program};
+use crate::{context::Context, say};
+
+/// Computes, in virtual time, and needs no guests: it begins first, and takes what the others leave.
+const PATIENT: &str = "-p runner-simulated --test simulated";
+
+/// What takes longest, longest first: begun last, it would end alone.
+const LONG: [&str; 5] = [
+    "-p runner-e2e --test engine",
+    "-p runner-e2e --test plugins",
+    "-p runner-e2e --test hosts",
+    "-p runner-chaos --test hosts",
+    "-p runner-chaos --test oracle",
+];
+
+/// How many at once, besides the patient one.
+const LANES: usize = 2;
+
+/// How often the output of a running program is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What all runs share.
+struct Lanes<'a> {
+    context: &'a Context,
+    /// What the tests start.
+    runner: PathBuf,
+    threads: &'a str,
+    /// Where their output is kept.
+    outputs: PathBuf,
+}
+
+/// A program that was started, or could not be.
+struct Running {
+    choice: String,
+    output: PathBuf,
+    end: Receiver<Result<End>>,
+}
+
+struct End {
+    status: ExitStatus,
+    took: Duration,
+}
+
+/// Runs all of them, with `threads` tests of each at once; all but the patient one begin when `ready` is done. Errors name
+/// those that failed, and how each is run again.
+pub(super) fn run(
+    context: &Context,
+    built: Built,
+    threads: &str,
+    ready: impl FnOnce(&Path) -> Result<()> + Send,
+) -> Result<()> {
+    let outputs = context.logs().join("tests");
+    fs::create_dir_all(&outputs).with_context(|| format!("failed to create {}", outputs.display()))?;
+    let lanes = Lanes { context, runner: built.runner, threads, outputs };
+    let (patient, others): (Vec<_>, Vec<_>) = built.programs.into_iter().partition(|program| program.choice == PATIENT);
+    let start = Instant::now();
+    let ((started, running), (begun, patiently_running)) = (mpsc::channel(), mpsc::channel());
+    let failed = thread::scope(|scope| {
+        scope.spawn(|| lanes.run_each(patient, true, begun));
+        let others = scope.spawn(|| {
+            ready(&lanes.runner)?;
+            lanes.side_by_side(in_order(others), started);
+            anyhow::Ok(())
+        });
+        let mut failed = Vec::new();
+        // The patient one is shown last, as it ends last.
+        for program in running.into_iter().chain(patiently_running) {
+            failed.extend(show(&program)?);
+        }
+        others.join().map_err(|_| anyhow!("running the tests panicked"))??;
+        anyhow::Ok(failed)
+    })?;
+    let took = say::duration(start.elapsed());
+    if failed.is_empty() {
+        say::line(&format!("tests: all passed in {took}; what they said is in {}", lanes.outputs.display()));
+        return Ok(());
+    }
+    bail!("some tests failed in {took}; to run them again:\n  {}", failed.join("\n  "))
+}
+
+/// The long ones first, then the others, then the documentation.
+fn in_order(mut programs: Vec<Program>) -> Vec<Program> {
+    programs.push(Program::documentation());
+    programs.sort_by_key(|program| LONG.iter().position(|long| *long == program.choice).unwrap_or(LONG.len()));
+    programs
+}
+
+impl Lanes<'_> {
+    fn side_by_side(&self, programs: Vec<Program>, started: Sender<Running>) {
+        let next = Mutex::new(programs.into_iter());
+        let next = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
+        thread::scope(|scope| {
+            for _ in 0..LANES {
+                let started = started.clone();
+                scope.spawn(move || self.run_each(std::iter::from_fn(next), false, started));
+            }
+        });
+    }
+
+    fn run_each(&self, programs: impl IntoIterator<Item = Program>, patient: bool, started: Sender<Running>) {
+        for program in programs {
+            let output = self.outputs.join(format!("{}.log", program.name()));
+            let file = File::create(&output).with_context(|| format!("failed to write {}", output.display()));
+            let (ended, end) = mpsc::channel();
+            // Where nobody is left to show it, an error has ended that already.
+            let _ = started.send(Running { choice: program.choice.clone(), output, end });
+            let _ = ended.send(file.and_then(|file| self.run_one(&program, patient, file)));
+        }
+    }
+
+    fn run_one(&self, program: &Program, patient: bool, output: File) -> Result<End> {
+        let start = Instant::now();
+        let mut command = program.command(self.context, patient);
+        command.stdin(Stdio::null()).stderr(output.try_clone()?).stdout(output);
+        command.env("RUST_TEST_THREADS", self.threads);
+        // Whoever names another runner wants that one tested.
+        if std::env::var_os("RUNNER_BIN").is_none() {
+            command.env("RUNNER_BIN", &self.runner);
+        }
+        let status = command.status().with_context(|| format!("failed to start {}", program.choice))?;
+        Ok(End { status, took: start.elapsed() })
+    }
+}
+
+/// Shows what it says, until its end. Where it failed: how it is run again.
+fn show(program: &Running) -> Result<Option<String>> {
+    let (choice, mut shown) = (&program.choice, Shown::new(&program.output));
+    say::line(&format!("{choice} ..."));
+    let end = loop {
+        match program.end.recv_timeout(LOOK) {
+            Ok(end) => break end?,
+            Err(RecvTimeoutError::Timeout) => shown.go_on()?,
+            Err(RecvTimeoutError::Disconnected) => bail!("running {choice} panicked"),
+        }
+    };
+    shown.go_on()?;
+    let took = say::duration(end.took);
+    if end.status.success() {
+        say::line(&format!("{choice}: passed in {took}"));
+        return Ok(None);
+    }
+    say::line(&format!("{choice}: FAILED in {took} ({})", end.status));
+    let names = failed_tests(&fs::read_to_string(&program.output).unwrap_or_default());
+    Ok(Some(format!("cargo xtask test {choice}   # {}", names.join(", "))))
+}
+
+/// The names of libtest's failed tests.
+fn failed_tests(output: &str) -> Vec<String> {
+    let names = output.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
+    names.map(str::to_owned).collect()
+}
+
+/// Shows what was added to the file since the last look.
+struct Shown<'a> {
+    path: &'a Path,
+    file: Option<File>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(path: &'a Path) -> Self {
+        Self { path, file: None }
+    }
+
+    fn go_on(&mut self) -> Result<()> {
+        let failed = || format!("failed to read {}", self.path.display());
+        if self.file.is_none() {
+            self.file = Some(File::open(self.path).with_context(failed)?);
+        }
+        let mut added = Vec::new();
+        self.file.as_mut().context("it was just opened")?.read_to_end(&mut added).with_context(failed)?;
+        say::raw(&added)
+    }
+}
