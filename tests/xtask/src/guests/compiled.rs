@@ -18,7 +18,7 @@ const LARGE: u64 = 500_000;
 /// Python's take some ten seconds on two idle cores.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// Fills it; what is there already is not compiled again. Of a guest that this runner would not use, the tests tell.
+/// Fills it; what is there already is not compiled again. Where one cannot be compiled, the tests tell of it.
 pub(super) fn fill(context: &Context, runner: &Path) -> Result<()> {
     let large = |file: &PathBuf| {
         file.extension().is_some_and(|kind| kind == "wasm") && file.metadata().is_ok_and(|file| file.len() >= LARGE)
@@ -31,7 +31,7 @@ pub(super) fn fill(context: &Context, runner: &Path) -> Result<()> {
             add.args(["plugin", "add"]).arg(guest).args(["--name", &name]).arg("--store").arg(store.path());
             add.env("RUNNER_CACHE_DIR", context.compiled());
             if let Err(error) = context.quiet(&format!("compile-{name}"), &mut add, LIMIT) {
-                say::line(&format!("guest {name} is not used: {error:#}"));
+                say::line(&format!("guest {name} is not compiled beforehand: {error:#}"));
             }
         }
         Ok(())

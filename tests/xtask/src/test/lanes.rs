@@ -16,7 +16,7 @@ use std::{
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::program::{Built, Program};
-use crate::{context::Context, say};
+use crate::{context::Context, say, scratch};
 
 /// Computes, in virtual time, and needs no guests: it begins first, and takes what the others leave.
 const PATIENT: &str = "-p runner-simulated --test simulated";
@@ -67,6 +67,7 @@ pub(super) fn run(
     ready: impl FnOnce(&Path) -> Result<()> + Send,
 ) -> Result<()> {
     let outputs = context.logs().join("tests");
+    scratch::remove(&outputs)?;
     fs::create_dir_all(&outputs).with_context(|| format!("failed to create {}", outputs.display()))?;
     let lanes = Lanes { context, runner: built.runner, threads, outputs };
     let (patient, others): (Vec<_>, Vec<_>) = built.programs.into_iter().partition(|program| program.choice == PATIENT);
@@ -75,18 +76,24 @@ pub(super) fn run(
     let failed = thread::scope(|scope| {
         scope.spawn(|| lanes.run_each(patient, true, begun));
         let others = scope.spawn(|| {
-            ready(&lanes.runner)?;
+            ready(&lanes.runner).inspect_err(say::failure)?;
             lanes.side_by_side(in_order(others), started);
             anyhow::Ok(())
         });
         let mut failed = Vec::new();
         // The patient one is shown last, as it ends last.
         for program in running.into_iter().chain(patiently_running) {
-            failed.extend(show(&program)?);
+            match show(&program) {
+                Ok(again) => failed.extend(again),
+                Err(error) => failed.push(format!("cargo xtask test {}   # {error:#}", program.choice)),
+            }
         }
-        others.join().map_err(|_| anyhow!("running the tests panicked"))??;
-        anyhow::Ok(failed)
-    })?;
+        // What made the others impossible does not hide what failed before.
+        if let Err(error) = others.join().map_err(|_| anyhow!("running the tests panicked")).flatten() {
+            failed.push(format!("cargo xtask test   # {error:#}"));
+        }
+        failed
+    });
     let took = say::duration(start.elapsed());
     if failed.is_empty() {
         say::line(&format!("tests: all passed in {took}; what they said is in {}", lanes.outputs.display()));
@@ -157,7 +164,7 @@ fn show(program: &Running) -> Result<Option<String>> {
         return Ok(None);
     }
     say::line(&format!("{choice}: FAILED in {took} ({})", end.status));
-    let names = failed_tests(&fs::read_to_string(&program.output).unwrap_or_default());
+    let names = failed_tests(&String::from_utf8_lossy(&fs::read(&program.output).unwrap_or_default()));
     Ok(Some(format!("cargo xtask test {choice}   # {}", names.join(", "))))
 }
 

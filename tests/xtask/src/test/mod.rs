@@ -23,10 +23,12 @@ pub(crate) fn run(context: &Context, arguments: &[String]) -> Result<()> {
 
 /// The whole workspace, side by side what need not wait for one another.
 fn everything(context: &Context) -> Result<()> {
-    let building = Building::start(context)?;
+    let mut building = Building::start(context)?;
     setup::everything(context)?.require_all()?;
+    building.check()?;
     bindings::check(context)?;
     go_tests::run(context)?;
+    building.check()?;
     guests::without_runner(context)?;
     let built = building.finish()?;
     lanes::run(context, built, &threads(SIDE_BY_SIDE), |runner| guests::by_runner(context, runner))

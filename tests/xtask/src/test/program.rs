@@ -5,7 +5,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use crate::context::Context;
@@ -39,9 +39,11 @@ struct Executable {
 impl Built {
     /// Reads what `cargo test --no-run --message-format json` says. Errors where there is no runner among it.
     pub(super) fn read(messages: &str) -> Result<Self> {
-        let (mut programs, mut runner) = (Vec::new(), None);
-        for message in messages.lines() {
+        let (mut programs, mut runner, mut finished) = (Vec::new(), None, false);
+        // A macro that prints does so among them.
+        for message in messages.lines().filter(|line| line.starts_with('{')) {
             let message: Value = serde_json::from_str(message).context("failed to read cargo's messages")?;
+            finished |= message["reason"] == "build-finished" && message["success"] == true;
             let Some(file) = message["executable"].as_str().map(PathBuf::from) else { continue };
             if message["profile"]["test"] == true {
                 let manifest = Path::new(message["manifest_path"].as_str().unwrap_or_default());
@@ -53,6 +55,7 @@ impl Built {
                 runner = Some(file);
             }
         }
+        ensure!(finished, "cargo's messages have no end");
         Ok(Self { programs, runner: runner.context("cargo built no runner")? })
     }
 }
@@ -65,13 +68,13 @@ impl Program {
 
     /// The examples in doc comments: rustdoc compiles them, and cargo tells it how.
     pub(super) fn documentation() -> Self {
-        Self { choice: "--workspace --doc".to_owned(), built: None }
+        Self { choice: "--doc".to_owned(), built: None }
     }
 
     /// What runs it. Where it is `patient`, all else goes first.
     pub(super) fn command(&self, context: &Context, patient: bool) -> Command {
         let Some(Executable { file, package, folder }) = &self.built else {
-            return context.cargo(&["test", "--workspace", "--doc"]);
+            return context.cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]);
         };
         let mut command = context.command(if patient { Path::new("nice") } else { file });
         if patient {
@@ -135,7 +138,10 @@ mod tests {
     }
 
     #[test]
-    fn a_build_without_a_runner_is_an_error() {
-        assert!(Built::read(&json!({ "reason": "build-finished", "success": true }).to_string()).is_err());
+    fn a_build_without_a_runner_or_without_an_end_is_an_error() {
+        let runner = artifact("path+file:///x/runner#0.1.0", "bin", "runner", false);
+        let end = json!({ "reason": "build-finished", "success": true }).to_string();
+        assert!(Built::read(&end).is_err() && Built::read(&runner).is_err());
+        assert!(Built::read(&format!("{runner}\nprinted by a macro\n{end}")).is_ok());
     }
 }
