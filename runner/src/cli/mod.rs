@@ -269,6 +269,14 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// Without clap's own assertions, which the workspace's profile turns on, the test above would look at nothing.
+    #[test]
+    #[should_panic(expected = "in use by both")]
+    fn claps_assertions_are_there() {
+        let flag = |id: &'static str| clap::Arg::new(id).long("same");
+        clap::Command::new("two flags").arg(flag("one")).arg(flag("two")).debug_assert();
+    }
+
     #[test]
     fn the_help_names_every_exit_status() {
         for outcome in <Outcome as crate::terms::Word>::ALL {

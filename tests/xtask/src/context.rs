@@ -30,6 +30,8 @@ pub(crate) struct Context {
     pub(crate) rust_guests: Vec<RustGuest>,
     /// The workspace's other crates, by package name: what is built for this machine.
     pub(crate) host_packages: Vec<String>,
+    /// First files of the programs and libraries whose manifest says `test = false`.
+    pub(crate) silenced: Vec<PathBuf>,
     cargo: OsString,
 }
 
@@ -61,6 +63,7 @@ impl Context {
             tools,
             rust_guests: rust_guests(&metadata),
             host_packages: host_packages(&metadata, &root),
+            silenced: silenced(&metadata),
             root,
             target,
             cargo,
@@ -129,6 +132,13 @@ fn host_packages(metadata: &Value, root: &Path) -> Vec<String> {
     all.iter().filter(|package| here(package)).filter_map(|p| p["name"].as_str().map(str::to_owned)).collect()
 }
 
+/// Build scripts are left out: they are never tested.
+fn silenced(metadata: &Value) -> Vec<PathBuf> {
+    let targets = list(&metadata["packages"]).into_iter().flat_map(|package| list(&package["targets"]));
+    let silenced = targets.filter(|target| target["test"] == false && target["kind"][0] != "custom-build");
+    silenced.filter_map(|target| target["src_path"].as_str().map(PathBuf::from)).collect()
+}
+
 fn list(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_default()
 }
@@ -161,5 +171,12 @@ mod tests {
         let found = rust_guests(&metadata);
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].package.as_str(), found[0].library.as_str()), ("steady-sync", "steady_sync"));
+    }
+
+    #[test]
+    fn silenced_is_what_says_so_and_no_build_script() {
+        let target = |kind: &str, test: bool| json!({ "kind": [kind], "test": test, "src_path": format!("/{kind}.rs") });
+        let metadata = json!({ "packages": [{ "targets": [target("lib", true), target("bin", false), target("custom-build", false)] }] });
+        assert_eq!(silenced(&metadata), [Path::new("/bin.rs")]);
     }
 }

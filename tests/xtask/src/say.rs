@@ -1,10 +1,7 @@
 //! What xtask tells the person who called it. Talk goes to stderr, data to stdout.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place of xtask that prints")]
 
-use std::{
-    io::{self, Write as _},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// One line of talk.
 pub(crate) fn line(text: &str) {
@@ -14,11 +11,6 @@ pub(crate) fn line(text: &str) {
 /// A line as it is, for tables.
 pub(crate) fn plain(text: &str) {
     eprintln!("{text}");
-}
-
-/// What another program has said, on stdout as it is.
-pub(crate) fn raw(text: &[u8]) -> anyhow::Result<()> {
-    Ok(io::stdout().lock().write_all(text)?)
 }
 
 /// A line on stdout, for other programs.

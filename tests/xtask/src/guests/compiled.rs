@@ -1,4 +1,4 @@
-//! Compiles all guests once, into the cache that the tests share: a large one takes seconds of every core, and in a test its limits of
+//! Compiles the large guests once, into the cache that the tests share: one of those takes seconds of every core, and in a test its limits of
 //! time would run meanwhile.
 
 use std::{

@@ -47,7 +47,7 @@ pub(crate) fn without_runner(context: &Context) -> Result<()> {
     })
 }
 
-/// The worked examples, which this runner builds; then all guests are compiled into the cache that the tests share. Needs the others.
+/// The worked examples, which this runner builds; then the large guests are compiled into the cache that the tests share. Needs the others.
 pub(crate) fn by_runner(context: &Context, runner: &Path) -> Result<()> {
     let _held = begin(context)?;
     say::timed("guests: the worked examples", || examples::build(context, runner))?;

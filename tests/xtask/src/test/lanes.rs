@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::Read as _,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     sync::{
@@ -60,10 +60,13 @@ struct End {
 
 /// Runs all of them, with `threads` tests of each at once; all but the patient one begin when `ready` is done. Errors name
 /// those that failed, and how each is run again.
+///
+/// What they say is written to `out`, each whole, and kept in files.
 pub(super) fn run(
     context: &Context,
     built: Built,
     threads: &str,
+    out: &mut dyn Write,
     ready: impl FnOnce(&Path) -> Result<()> + Send,
 ) -> Result<()> {
     let outputs = context.logs().join("tests");
@@ -83,7 +86,7 @@ pub(super) fn run(
         let mut failed = Vec::new();
         // The patient one is shown last, as it ends last.
         for program in running.into_iter().chain(patiently_running) {
-            match show(&program) {
+            match show(&program, out) {
                 Ok(again) => failed.extend(again),
                 Err(error) => failed.push(format!("cargo xtask test {}   # {error:#}", program.choice)),
             }
@@ -102,9 +105,8 @@ pub(super) fn run(
     bail!("some tests failed in {took}; to run them again:\n  {}", failed.join("\n  "))
 }
 
-/// The long ones first, then the others, then the documentation.
+/// The long ones first.
 fn in_order(mut programs: Vec<Program>) -> Vec<Program> {
-    programs.push(Program::documentation());
     programs.sort_by_key(|program| LONG.iter().position(|long| *long == program.choice).unwrap_or(LONG.len()));
     programs
 }
@@ -126,7 +128,7 @@ impl Lanes<'_> {
             let output = self.outputs.join(format!("{}.log", program.name()));
             let file = File::create(&output).with_context(|| format!("failed to write {}", output.display()));
             let (ended, end) = mpsc::channel();
-            // Where nobody is left to show it, an error has ended that already.
+            // They are shown until nobody tells of any: only a panic there could end that before.
             let _ = started.send(Running { choice: program.choice.clone(), output, end });
             let _ = ended.send(file.and_then(|file| self.run_one(&program, patient, file)));
         }
@@ -146,18 +148,19 @@ impl Lanes<'_> {
     }
 }
 
-/// Shows what it says, until its end. Where it failed: how it is run again.
-fn show(program: &Running) -> Result<Option<String>> {
-    let (choice, mut shown) = (&program.choice, Shown::new(&program.output));
+/// Shows what it says, as it says it, until its end. Where it failed: how it is run again.
+fn show(program: &Running, out: &mut dyn Write) -> Result<Option<String>> {
+    let choice = &program.choice;
     say::line(&format!("{choice} ..."));
+    let mut said = File::open(&program.output).with_context(|| format!("failed to read {}", program.output.display()))?;
     let end = loop {
         match program.end.recv_timeout(LOOK) {
             Ok(end) => break end?,
-            Err(RecvTimeoutError::Timeout) => shown.go_on()?,
+            Err(RecvTimeoutError::Timeout) => drop(io::copy(&mut said, out)?),
             Err(RecvTimeoutError::Disconnected) => bail!("running {choice} panicked"),
         }
     };
-    shown.go_on()?;
+    io::copy(&mut said, out)?;
     let took = say::duration(end.took);
     if end.status.success() {
         say::line(&format!("{choice}: passed in {took}"));
@@ -174,24 +177,70 @@ fn failed_tests(output: &str) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// Shows what was added to the file since the last look.
-struct Shown<'a> {
-    path: &'a Path,
-    file: Option<File>,
-}
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
 
-impl<'a> Shown<'a> {
-    fn new(path: &'a Path) -> Self {
-        Self { path, file: None }
+    use serde_json::json;
+
+    use super::*;
+    use crate::scratch::Scratch;
+
+    /// Runs programs that are shell scripts, by their choices, in a target folder of their own.
+    fn run_scripts(
+        name: &str,
+        scripts: &[(&str, &str, &str)],
+        ready: impl FnOnce() -> Result<()> + Send,
+    ) -> (Result<()>, String) {
+        let folder = Scratch::new(&std::env::temp_dir(), &format!("xtask-lanes-{name}-{}", std::process::id())).unwrap();
+        let mut messages = vec![json!({ "reason": "build-finished", "success": true }).to_string()];
+        let mut built = |package: &str, program: &str, test: bool, script: &str| {
+            let file = folder.path().join(format!("{package}-{program}"));
+            fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+            let message = json!({
+                "package_id": format!("path+file:///x#{package}@0.1.0"), "manifest_path": folder.path().join("Cargo.toml"),
+                "target": { "kind": ["test"], "name": program }, "profile": { "test": test }, "executable": file,
+            });
+            messages.push(message.to_string());
+        };
+        built("runner", "runner", false, "");
+        scripts.iter().for_each(|(package, program, script)| built(package, program, true, script));
+        let mut context = Context::load().unwrap();
+        context.tools = folder.path().join("tools");
+        let (built, mut out) = (Built::read(&messages.join("\n")).unwrap(), Vec::new());
+        let ended = run(&context, built, "3", &mut out, |_| ready());
+        (ended, String::from_utf8(out).unwrap())
     }
 
-    fn go_on(&mut self) -> Result<()> {
-        let failed = || format!("failed to read {}", self.path.display());
-        if self.file.is_none() {
-            self.file = Some(File::open(self.path).with_context(failed)?);
+    #[test]
+    fn whatever_fails_is_named_and_hides_nothing() {
+        let scripts = [
+            ("runner-simulated", "simulated", "sleep 0.3; echo 'test slow::one ... FAILED'; exit 101"),
+            ("good", "tests", "echo $CARGO_PKG_NAME with $RUST_TEST_THREADS"),
+            ("bad", "tests", "echo 'test deep::two ... FAILED'; echo 'test deep::three ... ok'; exit 101"),
+            ("killed", "tests", "kill -9 $$"),
+        ];
+        let (ended, said) = run_scripts("fails", &scripts, || Ok(()));
+        let error = ended.unwrap_err().to_string();
+        assert!(said.contains("good with 3\n") && said.contains("deep::three ... ok"), "{said}");
+        for named in ["simulated   # slow::one", "-p bad --test tests   # deep::two\n", "-p killed --test tests"] {
+            assert!(error.contains(named), "{named}: {error}");
         }
-        let mut added = Vec::new();
-        self.file.as_mut().context("it was just opened")?.read_to_end(&mut added).with_context(failed)?;
-        say::raw(&added)
+        assert!(!error.contains("good"), "{error}");
+    }
+
+    #[test]
+    fn guests_that_cannot_be_built_hide_no_failure_and_are_no_success() {
+        let scripts = [("runner-simulated", "simulated", "exit 1"), ("good", "tests", "echo never")];
+        let (ended, said) = run_scripts("guests", &scripts, || bail!("no zig"));
+        let error = ended.unwrap_err().to_string();
+        assert!(error.contains("no zig") && error.contains("simulated") && !said.contains("never"), "{error} {said}");
+    }
+
+    #[test]
+    fn all_that_pass_are_a_success() {
+        let (ended, _) = run_scripts("passes", &[("good", "tests", ":"), ("runner-simulated", "simulated", ":")], || Ok(()));
+        ended.unwrap();
     }
 }

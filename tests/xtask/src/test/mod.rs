@@ -6,7 +6,7 @@ mod program;
 
 use anyhow::Result;
 
-use self::building::Building;
+use self::{building::Building, program::Program};
 use crate::{bindings, context::Context, go_tests, guests, process, say, setup};
 
 /// At least so many tests of one program at once, unless `RUST_TEST_THREADS` says otherwise: most of them wait (for etcd's elections, for
@@ -30,8 +30,10 @@ fn everything(context: &Context) -> Result<()> {
     go_tests::run(context)?;
     building.check()?;
     guests::without_runner(context)?;
-    let built = building.finish()?;
-    lanes::run(context, built, &threads(SIDE_BY_SIDE), |runner| guests::by_runner(context, runner))
+    let mut built = building.finish()?;
+    built.programs.push(Program::documentation());
+    let out = &mut std::io::stdout();
+    lanes::run(context, built, &threads(SIDE_BY_SIDE), out, |runner| guests::by_runner(context, runner))
 }
 
 /// What the arguments choose, as cargo runs it.
@@ -59,9 +61,12 @@ fn threads(at_least: usize) -> String {
 
 fn names_packages(arguments: &[String]) -> bool {
     let cargos = arguments.iter().take_while(|argument| *argument != "--");
-    cargos
-        .into_iter()
-        .any(|argument| argument == "--package" || argument.starts_with("--package=") || argument.starts_with("-p"))
+    cargos.into_iter().any(|argument| {
+        argument == "--package"
+            || argument.starts_with("--package=")
+            || argument.starts_with("-p")
+            || argument == "--workspace"
+    })
 }
 
 #[cfg(test)]
@@ -71,6 +76,7 @@ mod tests {
     #[test]
     fn only_cargos_own_package_flags_count() {
         let named = |line: &str| names_packages(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert!(named("--workspace --doc"));
         assert!(named("-p runner --lib") && named("-prunner") && named("--package=runner"));
         assert!(!named("--lib journal") && !named("-- -p runner"));
     }
