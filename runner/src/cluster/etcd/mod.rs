@@ -40,9 +40,8 @@ const READ_KEY: &str = "/runner.dev/read";
 pub struct EtcdCluster {
     tls: Option<LoadedTls>,
     connections: Mutex<HashMap<String, Connection>>,
+    /// For the members' peer ports and metrics, with the client's certificate where it is TLS.
     http: reqwest::Client,
-    /// For the members' peer ports, with the client's certificate.
-    peers: reqwest::Client,
 }
 
 /// A kept connection, with the number that tells it from its successor at the same endpoint.
@@ -64,16 +63,14 @@ impl EtcdCluster {
     pub fn new(tls: Option<ClientTls>) -> std::result::Result<Self, TlsError> {
         let tls = tls.map(|files| files.load()).transpose()?;
         tls::name_provider();
-        let built = |builder: reqwest::ClientBuilder| {
-            let builder = builder.no_proxy().connect_timeout(CONNECT_TIMEOUT).timeout(READ_TIMEOUT);
-            builder.build().map_err(|e| TlsError::Refused { reason: e.to_string() })
+        let http = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT).timeout(READ_TIMEOUT);
+        let http = match &tls {
+            Some(tls) => http.tls_backend_preconfigured(peers::without_alpn(tls)),
+            // No member of a cluster without TLS is to be believed for a CA of the system, which may have none.
+            None => http.tls_certs_only([]),
         };
-        let http = built(reqwest::Client::builder())?;
-        let peers = match &tls {
-            Some(tls) => built(reqwest::Client::builder().tls_backend_preconfigured(peers::without_alpn(tls)))?,
-            None => http.clone(),
-        };
-        Ok(Self { tls, connections: Mutex::default(), http, peers })
+        let http = http.build().map_err(|e| TlsError::Refused { reason: e.to_string() })?;
+        Ok(Self { tls, connections: Mutex::default(), http })
     }
 
     /// Makes one call on the endpoint's connection, within the deadline, and classifies its failure.
@@ -205,10 +202,11 @@ impl Cluster for EtcdCluster {
     /// `GET /members` on the peer port, as a joining etcd asks it (server/etcdserver/api/etcdhttp/peer.go), with the client's certificate:
     /// the peer port takes any that its CA has signed.
     async fn peer_members(&self, peer_url: &str) -> Result<MemberList> {
-        peers::members(&self.peers, peer_url).await
+        peers::members(&self.http, peer_url).await
     }
 
-    /// By plain HTTP: etcd's metrics listener has no TLS where it is given as `http://`, as kubeadm and runner do.
+    /// By plain HTTP where the URL says so, as kubeadm and runner write it; etcd's metrics listener has the client port's TLS where it is
+    /// given as `https://` (server/embed/etcd.go).
     async fn metrics(&self, metrics_url: &str) -> Result<MemberMetrics> {
         metrics::fetch(&self.http, metrics_url).await
     }

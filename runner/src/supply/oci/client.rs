@@ -1,7 +1,7 @@
 //! Requests to one repository of one registry: TLS, credentials, redirects, time limits.
 
 use std::error::Error as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::Duration;
 
@@ -293,20 +293,19 @@ fn client(access: &Access, host: &str) -> Result<Client, SupplyError> {
     static PROVIDER: Once = Once::new();
     // The TLS library is built without a provider of its own; another part of the program may have been first.
     PROVIDER.call_once(|| drop(tokio_rustls::rustls::crypto::ring::default_provider().install_default()));
-    let failed = |e: reqwest::Error| unreachable(host, e);
     let builder = || {
         let agent = concat!("runner/", env!("CARGO_PKG_VERSION"));
         Client::builder().user_agent(agent).redirect(redirect::Policy::none()).connect_timeout(CONNECT).read_timeout(SILENCE)
     };
-    let Some(path) = &access.ca else { return builder().build().map_err(failed) };
+    let given = access.ca.as_deref().map(certificates).transpose()?.unwrap_or_default();
+    // A system without certificates of its own has only these; a registry without TLS needs none.
+    let merged = builder().tls_certs_merge(given.clone()).build();
+    merged.or_else(|_| builder().tls_certs_only(given).build()).map_err(|e| unreachable(host, e))
+}
+
+fn certificates(path: &Path) -> Result<Vec<Certificate>, SupplyError> {
     let text = files::read(path, MAX_CA, "the certificate file")?;
-    let bad = |reason: String| SupplyError::File { doing: "cannot use", path: path.clone(), reason };
-    let certificates =
-        Certificate::from_pem_bundle(&text).map_err(|_| bad("it is not a PEM file of certificates".into()))?;
-    if certificates.is_empty() {
-        return Err(bad("it has no certificate in PEM".to_owned()));
-    }
-    // A system without certificates of its own has only these.
-    let merged = builder().tls_certs_merge(certificates.clone()).build();
-    merged.or_else(|_| builder().tls_certs_only(certificates).build()).map_err(failed)
+    let bad = |reason: &str| SupplyError::File { doing: "cannot use", path: path.to_owned(), reason: reason.to_owned() };
+    let found = Certificate::from_pem_bundle(&text).map_err(|_| bad("it is not a PEM file of certificates"))?;
+    if found.is_empty() { Err(bad("it has no certificate in PEM")) } else { Ok(found) }
 }

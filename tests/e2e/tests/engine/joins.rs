@@ -141,6 +141,23 @@ async fn one_two_three_on_every_version_without_tls() {
     every_version(Tls::Off).await;
 }
 
+/// Minimal systems trust no CA at all; the cluster's own is given.
+#[tokio::test]
+async fn a_node_that_trusts_no_ca() {
+    for tls in [Tls::On, Tls::Off] {
+        let scratch = Scratch::new();
+        let (first, endpoint) = init(&scratch, &newest(), tls).await;
+        let node = joiner(&scratch, "n2", &first);
+        let mut join = node.join(&[endpoint]);
+        for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+            join.env(variable, scratch.join("nowhere"));
+        }
+        let joined = done(join).await;
+        assert_straight(&node, &joined);
+        assert!(!joined.stderr.contains("certificate"), "{}", joined.stderr);
+    }
+}
+
 /// A second member judged by these plugins, each of which must have been asked in its role.
 async fn judged_by(plugins: &[(&str, &str)]) {
     let scratch = Scratch::new();

@@ -19,11 +19,13 @@ const OTHER_PUBLIC: &str = include_str!("keys/other.pub");
 struct Place {
     scratch: Scratch,
     docker: Option<PathBuf>,
+    /// The system trusts no CA.
+    bare: bool,
 }
 
 impl Place {
     fn new() -> Self {
-        let place = Self { scratch: Scratch::new(), docker: None };
+        let place = Self { scratch: Scratch::new(), docker: None, bare: false };
         for (name, text) in [("key.pem", KEY), ("key.pub", PUBLIC), ("other.pem", OTHER_KEY), ("other.pub", OTHER_PUBLIC)] {
             place.scratch.write(name, text);
         }
@@ -60,6 +62,9 @@ impl Place {
             .env("DOCKER_CONFIG", self.docker.clone().unwrap_or(self.scratch.join("none")));
         for proxy in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
             command.env_remove(proxy);
+        }
+        for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().filter(|_| self.bare) {
+            command.env(variable, self.scratch.join("nowhere"));
         }
         Spawned::start(command).finish(SOON).await
     }
@@ -123,7 +128,9 @@ async fn from_a_registry_with_tls_passwords_and_signatures_to_a_policy() {
     let pushed = place.done(&push).await;
     let manifest = pushed.stdout.lines().find_map(|line| line.trim().strip_prefix("manifest  ")).unwrap().to_owned();
     // A second push of the same file is the same artifact, with one signature.
+    place.bare = true;
     assert_eq!(place.done(&push).await.stdout, pushed.stdout);
+    place.bare = false;
 
     let add = ["plugin", "add", &reference, "--registry-ca", &ca, "--key", &place.path("key.pub")];
     let added = place.done(&add).await;
@@ -169,6 +176,7 @@ async fn plain_http_is_asked_for_by_name_and_has_credentials_on_loopback_only() 
     let reference = registry.reference("a/run-summary:1");
     let file = place.copy("run-summary", "run-summary.wasm");
     assert!(place.failed(&["plugin", "push", &file, &reference], 13).await.contains("cannot be reached"));
+    place.bare = true;
     place.done(&["plugin", "push", &file, &reference, "--plain-http"]).await;
     let pulled = place.path("pulled.wasm");
     place.done(&["plugin", "pull", &reference, "--plain-http", "--to", &pulled]).await;
