@@ -127,8 +127,8 @@ impl RealCluster {
     }
 
     /// Writes all the time through all members until stopped.
-    pub async fn load(&self, pause: Duration) -> Load {
-        Load::start(self.client().await, pause)
+    pub async fn load(&self) -> Load {
+        Load::start(self.client().await)
     }
 
     /// Puts about this many megabytes into the database, in values of 1 MB.

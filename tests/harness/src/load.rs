@@ -6,6 +6,10 @@ use etcd_client::Client;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+/// Between two writes. A hundred a second meet every pause of the cluster; as many as it takes would keep the disk and both
+/// processors from the clusters of the tests beside it.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// A write that takes longer counts as failed.
 const TOO_SLOW: Duration = Duration::from_secs(5);
 
@@ -27,11 +31,11 @@ pub struct LoadReport {
 }
 
 impl Load {
-    /// Writes one key after the other through this client, `pause` apart, until it is stopped. A failed write is counted and
+    /// Writes one key after the other through this client, 10 ms apart, until it is stopped. A failed write is counted and
     /// not tried again.
-    pub fn start(client: Client, pause: Duration) -> Self {
+    pub fn start(client: Client) -> Self {
         let (stop, stopped) = oneshot::channel();
-        Self { task: tokio::spawn(write(client, pause, stopped)), stop }
+        Self { task: tokio::spawn(write(client, stopped)), stop }
     }
 
     /// Stops after the write that is under way.
@@ -49,7 +53,7 @@ impl LoadReport {
     }
 }
 
-async fn write(client: Client, pause: Duration, mut stopped: oneshot::Receiver<()>) -> LoadReport {
+async fn write(client: Client, mut stopped: oneshot::Receiver<()>) -> LoadReport {
     let mut kv = client.kv_client();
     let mut report = LoadReport::default();
     while matches!(stopped.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
@@ -61,7 +65,7 @@ async fn write(client: Client, pause: Duration, mut stopped: oneshot::Receiver<(
             Err(_) => report.failures.push(format!("no answer within {TOO_SLOW:?}")),
         }
         report.slowest = report.slowest.max(start.elapsed());
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(PAUSE).await;
     }
     report
 }

@@ -11,7 +11,7 @@ async fn a_cluster_of_every_version_serves_with_and_without_tls() {
     for binary in etcd_versions() {
         for tls in [Tls::On, Tls::Off] {
             let cluster = RealCluster::start(1, &binary, tls).await;
-            let load = cluster.load(Duration::from_millis(1)).await;
+            let load = cluster.load().await;
             let mut client = cluster.client().await;
             assert_eq!(client.status().await.unwrap().version(), binary.version);
             eventually("a few writes", Duration::from_secs(10), async || {

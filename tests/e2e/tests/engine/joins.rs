@@ -86,7 +86,7 @@ async fn grow_to_three(etcd: &EtcdBinary, tls: Tls) {
     let (first, endpoint) = init(&scratch, etcd, tls).await;
     let mut client = first.client().await;
     client.put("written-before", "by the first", None).await.expect("it takes writes");
-    let load = Load::start(client, Duration::from_millis(1));
+    let load = Load::start(client);
     let mut endpoints = vec![endpoint];
     for name in ["n2", "n3"] {
         let node = joiner(&scratch, name, &first);

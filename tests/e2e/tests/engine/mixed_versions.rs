@@ -1,7 +1,5 @@
 //! Clusters in the middle of an upgrade: a newcomer of either version joins, one that etcd would refuse is told so before anything is changed.
 
-use std::time::Duration;
-
 use runner_harness::{EtcdBinary, SOON, Spawned, Stage, Tls, assert_serves, of_minor};
 
 /// A cluster of three of the older version, of which so many have been upgraded, one after the other.
@@ -19,7 +17,7 @@ async fn joins(old: &str, new: &str) {
     let (old, new) = (of_minor(old), of_minor(new));
     for upgraded in [1, 2] {
         let stage = upgrading(&old, &new, upgraded).await;
-        let load = stage.cluster.load(Duration::from_millis(2)).await;
+        let load = stage.cluster.load().await;
         let mut endpoints = stage.cluster.endpoints();
         for (name, binary) in [("older", &old), ("newer", &new)] {
             let mut node = stage.another(name);

@@ -1,7 +1,5 @@
 //! Several joins at once: they queue, visibly, and all end well.
 
-use std::time::Duration;
-
 use runner_harness::{Finished, SOON, Spawned, Stage, Tls, assert_serves, newest, of_minor};
 use rustix::process::Signal;
 
@@ -17,7 +15,7 @@ async fn two_at_once_both_become_voters() {
     for etcd in [of_minor("3.4"), newest()] {
         let stage = Stage::set(1, &etcd, Tls::On).await;
         let other = stage.another("other");
-        let load = stage.cluster.load(Duration::from_millis(1)).await;
+        let load = stage.cluster.load().await;
         let runs = [stage.join(), Spawned::start(other.join(&stage.cluster.endpoints()))];
         let [one, two] = runs.map(|run| run.finish(SOON));
         let (one, two) = tokio::join!(one, two);
