@@ -17,19 +17,19 @@ pub struct Scratch {
     watchdog: Box<dyn ChildWrapper>,
 }
 
-/// Waits for the end of its standard input, which comes when the test process is gone. Shell built-ins only: a helper process
-/// whose arguments named the folder would be among those killed. Several passes, since a dying process may have forked.
+/// Waits for the end of its standard input, which comes when the test process is gone. grep is told the folder by its standard
+/// input: named in its arguments, it would find itself. Several passes, since a dying process may have forked.
 const WATCHDOG: &str = r#"
 while read -r line; do :; done
 pass=0
 while [ $pass -lt 50 ]; do
-  found=
-  for proc in /proc/[0-9]*; do
-    args=; line=
-    { while read -r line || [ -n "$line" ]; do args="$args$line"; line=; done; } < "$proc/cmdline"
-    case "$args" in *"$SCRATCH"*) found=1; kill -9 "${proc#/proc/}";; esac
-  done
+  found=$(printf '%s\n' "$SCRATCH" | grep -alsF -f - /proc/[0-9]*/cmdline)
+  # Not its status: that is an error as soon as one process has ended meanwhile.
   [ -n "$found" ] || break
+  for line in $found; do
+    process=${line#/proc/}
+    kill -9 "${process%/cmdline}"
+  done
   pass=$((pass + 1))
 done
 [ -n "$KEEP" ] || rm -rf "$SCRATCH"
