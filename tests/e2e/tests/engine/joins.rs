@@ -174,7 +174,7 @@ async fn judged_by(plugins: &[(&str, &str)]) {
 
 #[tokio::test]
 async fn plugins_in_javascript() {
-    judged_by(&[("js-health-check-plugin", "pass"), ("js-promotion-plugin", "approve"), ("js-notifier-plugin", "told")])
+    judged_by(&[("js-health-check-plugin", "pass"), ("js-caught-up", "approve"), ("js-notifier-plugin", "told")])
         .await;
 }
 
@@ -182,7 +182,7 @@ async fn plugins_in_javascript() {
 async fn plugins_in_python() {
     judged_by(&[
         ("python-health-check-plugin", "pass"),
-        ("python-promotion-plugin", "approve"),
+        ("python-caught-up", "approve"),
         ("python-notifier-plugin", "told"),
     ])
     .await;

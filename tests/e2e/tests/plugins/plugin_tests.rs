@@ -65,8 +65,7 @@ async fn guests_in_other_languages_are_tested_alike() {
     let told = "name: told\nevents: [{kind: run-finished, outcome: joined}]\nexpect: {told: true}\n";
     one("js-notifier-plugin", told).await.expect_code(0);
     let near = "name: near\nsamples: {lag: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0], every: 500ms}\nexpect: {verdict: approve}\n";
-    // Compiling a Python guest takes long: one is enough, and the other tests have its code then.
-    for guest in ["js-promotion-plugin", "python-promotion-plugin"] {
+    for guest in ["js-caught-up", "python-caught-up"] {
         one(guest, near).await.expect_code(0);
     }
 }

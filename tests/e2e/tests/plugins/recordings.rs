@@ -61,7 +61,7 @@ fn recording_of(node: &Node) -> PathBuf {
 #[tokio::test]
 async fn a_real_join_comes_out_the_same() {
     let scratch = Scratch::new();
-    let names = ["version-window", "steady-sync", "run-summary", "js-promotion-plugin", "python-health-check-plugin"];
+    let names = ["version-window", "steady-sync", "run-summary", "js-caught-up", "python-health-check-plugin"];
     // One that imports WASI: its clock and randomness come from the recording, too.
     let plugins: Vec<PathBuf> = names.iter().chain(&["rust-wasip2-health-check-plugin"]).map(|name| guest(name)).collect();
     let node = join(&scratch, &plugins).await;
