@@ -240,6 +240,12 @@ async fn a_member_whose_log_is_elsewhere_is_nobodys_to_stop_or_discard() {
             .spawn()
             .unwrap();
         let launcher = ProcessLauncher::new(config.clone());
+        // For a moment after the `exec` a program has no command line, and nobody waits for somebody else's.
+        eventually("its command line", SOON, async || match launcher.running().await {
+            Running::No { log } => Err(format!("{log:?}")),
+            _ => Ok(()),
+        })
+        .await;
         let its = whose(ids(&spec, &launcher).await);
         for asked in [its, NOBODY] {
             assert!(matches!(launcher.stop(&asked).await.unwrap(), Guarded::NotOurs(_)), "etcd {}", etcd.version);
