@@ -44,6 +44,11 @@ pub fn compiled_cache() -> PathBuf {
     target_dir().join("tmp/runner-cache")
 }
 
+/// The same for tests that load plugins into their own process: where those runners keep compiled plugins.
+pub fn compiled_plugins() -> Option<PathBuf> {
+    Some(compiled_cache().join("plugins"))
+}
+
 /// The workspace's own folder.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the tests are built in it")

@@ -6,7 +6,8 @@
 pub mod facts;
 
 pub use binaries::{
-    EtcdBinary, compiled_cache, etcd_versions, every_minor, guest, newest, of_minor, repository, runner_bin, target_dir,
+    EtcdBinary, compiled_cache, compiled_plugins, etcd_versions, every_minor, guest, newest, of_minor, repository,
+    runner_bin, target_dir,
 };
 pub use cluster::{ClusterOptions, RealCluster};
 pub use hosts::{Family, Host, Network, in_a_network_of_its_own};

@@ -174,8 +174,7 @@ async fn judged_by(plugins: &[(&str, &str)]) {
 
 #[tokio::test]
 async fn plugins_in_javascript() {
-    judged_by(&[("js-health-check-plugin", "pass"), ("js-caught-up", "approve"), ("js-notifier-plugin", "told")])
-        .await;
+    judged_by(&[("js-health-check-plugin", "pass"), ("js-caught-up", "approve"), ("js-notifier-plugin", "told")]).await;
 }
 
 #[tokio::test]

@@ -47,7 +47,8 @@ async fn a_restart_cuts_it() {
     for _ in 0..TRIES {
         let stage = stage().await;
         let joined = join(&stage, &[]).await;
-        let restart = |event: &Value| event["reason"].as_str().is_some_and(|reason| reason.contains("restarted, since etcd"));
+        let restart =
+            |event: &Value| event["reason"].as_str().is_some_and(|reason| reason.contains("restarted, since etcd"));
         // How soon the silence is noticed is a matter of how busy the machine is; what follows the restart is etcd's.
         if let Some(took) = to_the_end_of_sync(&joined, "waiting", restart) {
             assert!(took < ETCDS_WAIT - Duration::from_secs(1), "{took:?}: {}", joined.stdout);

@@ -13,7 +13,7 @@ use runner::pipeline::{FaultKind, Finding, Policy};
 use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins};
 use runner::surroundings::{Live, Site, Surroundings};
 use runner::tls::ClientTls;
-use runner_harness::{ClusterOptions, EtcdBinary, RealCluster, Tls, facts, guest, newest};
+use runner_harness::{ClusterOptions, EtcdBinary, RealCluster, Tls, compiled_plugins, facts, guest, newest};
 use serde_json::{Value, json};
 
 /// Real time that anything here may take on a machine that is busy with other tests.
@@ -48,7 +48,7 @@ fn curious(grants: &Value, settings: Value) -> PluginConfig {
 }
 
 fn load(config: PluginConfig, live: impl Surroundings + 'static) -> Plugins {
-    Plugins::load(vec![config], None, Arc::new(live), Arc::new(Nobody))
+    Plugins::load(vec![config], compiled_plugins(), Arc::new(live), Arc::new(Nobody))
 }
 
 /// What the guest was answered to each of its questions.

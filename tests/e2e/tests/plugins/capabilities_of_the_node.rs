@@ -11,7 +11,7 @@ use runner::grants::{Grants, KubernetesGrant, ProbesGrant};
 use runner::pipeline::{Finding, Newcomer, Policy};
 use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins};
 use runner::surroundings::{Live, Site};
-use runner_harness::{KubeApi, Scratch, guest, write_ca, write_member};
+use runner_harness::{KubeApi, Scratch, compiled_plugins, guest, write_ca, write_member};
 use serde_json::{Value, json};
 
 /// Real time that a guest's questions may take, on a machine that is busy with other tests.
@@ -39,7 +39,7 @@ fn prober(grants: Grants, questions: &Value, live: Live) -> Plugins {
     let source = PluginSource { path: guest("prober"), name: None };
     let limits = Limits { cpu: SOON, wall: SOON, ..Limits::default() };
     let config = PluginConfig { settings: json!({ "ask": questions }), limits, grants, ..PluginConfig::new(source) };
-    Plugins::load(vec![config], None, Arc::new(live), Arc::new(Nobody))
+    Plugins::load(vec![config], compiled_plugins(), Arc::new(live), Arc::new(Nobody))
 }
 
 async fn answers(plugins: &Plugins) -> Vec<Finding> {

@@ -13,6 +13,7 @@ use runner::pipeline::{Policy, Verdict};
 use runner::plugins::{PluginConfig, PluginSource, Plugins};
 use runner::surroundings::Nothing;
 use runner::terms::Step;
+use runner_harness::compiled_plugins;
 use runner_harness::facts::{CANDIDATE, newcomer, view, window};
 use sha2::{Digest, Sha256};
 
@@ -106,7 +107,7 @@ async fn what_was_built_against_a_released_contract_still_loads_and_answers() {
         for language in ["rust", "js", "python"] {
             assert!(languages.iter().any(|l| l == language), "{}: no component in {language}", version.display());
         }
-        let plugins = Plugins::load(configs, None, Arc::new(Nothing), Arc::new(Nobody));
+        let plugins = Plugins::load(configs, compiled_plugins(), Arc::new(Nothing), Arc::new(Nobody));
         plugins.ready().await.unwrap();
 
         let checks = plugins.check(&view(), &newcomer()).await;

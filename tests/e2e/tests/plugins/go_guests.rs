@@ -1,7 +1,7 @@
 //! Go plugins, as `runner plugin build` makes them of stock Go: its collector, goroutines, clock and ways to die, in the host that
 //! everything else runs in. The guest is `tests/guests/go/stress`; `plugins/examples/go-caught-up` is the worked example.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins, Role, inspect
 use runner::surroundings::Live;
 use runner::terms::Step;
 use runner_harness::facts::view_of;
-use runner_harness::{compiled_cache, guest};
+use runner_harness::{compiled_plugins, guest};
 use serde_json::{Value, json};
 
 /// Longer than any of this takes on a machine that is busy with other tests.
@@ -53,17 +53,12 @@ fn limits() -> Limits {
     Limits { cpu: LONG, wall: LONG, bytes: 1 << 30, memory: 512 << 20, ..Limits::default() }
 }
 
-/// Compiling a Go component takes seconds: once for all tests of all runs.
-fn cache() -> Option<PathBuf> {
-    Some(compiled_cache().join("plugins"))
-}
-
 fn load(name: &str, settings: Value, grants: Value, limits: Limits) -> (Plugins, Arc<Seen>) {
     let seen = Arc::new(Seen::default());
     let grants: Grants = serde_json::from_value(grants).unwrap();
     let source = PluginSource { path: guest(name), name: Some(name.into()) };
     let config = PluginConfig { settings, limits, grants, ..PluginConfig::new(source) };
-    (Plugins::load(vec![config], cache(), Arc::new(Live::default()), seen.clone()), seen)
+    (Plugins::load(vec![config], compiled_plugins(), Arc::new(Live::default()), seen.clone()), seen)
 }
 
 fn stress(settings: Value, limits: Limits) -> (Plugins, Arc<Seen>) {
@@ -218,7 +213,7 @@ fn changed(from: &str, to: &str) -> (tempfile::TempDir, Result<(), Problem>) {
         std::fs::write(here.path().join(file), text.replace(from, to)).unwrap();
     }
     let project = Project::load(here.path()).unwrap();
-    let built = build(&project, &project.component(), true, cache().as_deref(), &|_| {});
+    let built = build(&project, &project.component(), true, compiled_plugins().as_deref(), &|_| {});
     (here, built.map(drop))
 }
 
@@ -238,7 +233,7 @@ fn a_new_project_of_every_role_builds_and_its_own_tests_pass() {
         let output = Command::new("go").args(arguments).current_dir(&project.dir).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    let built = build(&project, &project.component(), true, cache().as_deref(), &|_| {}).unwrap();
+    let built = build(&project, &project.component(), true, compiled_plugins().as_deref(), &|_| {}).unwrap();
     assert_eq!((built.description.roles.len(), built.description.wasi), (3, false));
 }
 

@@ -15,7 +15,7 @@ use runner::plugins::{PluginConfig, PluginSource, Plugins, Specimen};
 use runner::recording::{self, FileRecorder, Recording};
 use runner::surroundings::{Ask, HttpResponse, Refused, Reply, Space, Surroundings};
 use runner::terms::Step;
-use runner_harness::{Finished, Node, Scratch, Spawned, Tls, guest, newest};
+use runner_harness::{Finished, Node, Scratch, Spawned, Tls, compiled_cache, compiled_plugins, guest, newest};
 use serde_json::{Value, json};
 
 /// A join may take this long on a machine that is busy with other tests: a Python guest is compiled first.
@@ -43,7 +43,7 @@ async fn join(scratch: &Scratch, plugins: &[PathBuf]) -> Node {
 async fn replay(node: &Node, args: &[&str]) -> Finished {
     // The subcommand's name has a space in it, so that its options come after.
     let mut command = Command::new(runner_harness::runner_bin());
-    command.env("RUNNER_CACHE_DIR", runner_harness::compiled_cache());
+    command.env("RUNNER_CACHE_DIR", compiled_cache());
     command.args(["plugin", "replay", "--output", "json", "--state-dir"]).arg(&node.state_dir).args(args);
     Spawned::start(command).finish(SOON).await
 }
@@ -84,7 +84,7 @@ async fn a_real_join_comes_out_the_same() {
     replay(&node, &written).await.expect_code(0);
     for name in names {
         let mut command = Command::new(runner_harness::runner_bin());
-        command.env("RUNNER_CACHE_DIR", runner_harness::compiled_cache());
+        command.env("RUNNER_CACHE_DIR", compiled_cache());
         command.args(["plugin", "test"]).arg(guest(name)).arg(scenarios.join(format!("{name}.yaml")));
         Spawned::start(command).finish(SOON).await.expect_code(0);
     }
@@ -168,7 +168,8 @@ async fn record(folder: &Path, settings: Value) -> (Recording, String) {
     let file = folder.join("decisions.jsonl");
     let recorder = Arc::new(FileRecorder::start(&file, "a-run").expect("it can be written"));
     let seen = Arc::new(Seen::default());
-    let plugins = Plugins::load_recorded(vec![asker(settings)], None, Arc::new(World), seen.clone(), Some(recorder.clone()));
+    let (configs, cache) = (vec![asker(settings)], compiled_plugins());
+    let plugins = Plugins::load_recorded(configs, cache, Arc::new(World), seen.clone(), Some(recorder.clone()));
     plugins.ready().await.expect("it can be loaded");
     plugins.notify(&[Event::now(EventKind::StepStarted { step: Step::Sync })]).await;
     assert_eq!(recorder.finish(SOON), None);

@@ -20,7 +20,7 @@ use runner::surroundings::{Live, Nothing, Site, Surroundings};
 use runner::terms::{Outcome, RunKind};
 use runner::tls::ClientTls;
 use runner_harness::facts::{CANDIDATE, newcomer, view, window};
-use runner_harness::{ClientFiles, RealCluster, Scratch, Tls, guest, newest, write_ca, write_member};
+use runner_harness::{ClientFiles, RealCluster, Scratch, Tls, compiled_plugins, guest, newest, write_ca, write_member};
 use serde_json::{Value, json};
 
 /// Every reference plugin: its roles, and the capabilities that it imports.
@@ -58,7 +58,7 @@ fn config(plugin: &str, settings: Value, grants: Value) -> PluginConfig {
 }
 
 async fn load(config: PluginConfig, world: &Arc<dyn Surroundings>) -> Result<Plugins, Problem> {
-    let plugins = Plugins::load(vec![config], None, world.clone(), Arc::new(Nobody));
+    let plugins = Plugins::load(vec![config], compiled_plugins(), world.clone(), Arc::new(Nobody));
     plugins.ready().await.map(|()| plugins)
 }
 

@@ -9,7 +9,7 @@ use runner::event::{Event, EventSink};
 use runner::pipeline::{Policy, Sample, Verdict};
 use runner::plugins::{PluginConfig, PluginSource, Plugins};
 use runner::surroundings::Nothing;
-use runner_harness::{compiled_cache, guest, target_dir};
+use runner_harness::{compiled_plugins, guest, target_dir};
 use serde_json::{Value, json};
 
 struct Nobody;
@@ -29,8 +29,7 @@ fn examples() -> Vec<&'static str> {
 
 async fn load(name: &str, settings: Value) -> Result<Plugins, Problem> {
     let config = PluginConfig { settings, ..PluginConfig::new(PluginSource { path: guest(name), name: None }) };
-    let cache = compiled_cache().join("plugins");
-    let plugins = Plugins::load(vec![config], Some(cache), Arc::new(Nothing), Arc::new(Nobody));
+    let plugins = Plugins::load(vec![config], compiled_plugins(), Arc::new(Nothing), Arc::new(Nobody));
     plugins.ready().await.map(|()| plugins)
 }
 
