@@ -71,7 +71,8 @@ pub(super) async fn run(command: Command, frame: &Frame) -> Ended {
 }
 
 fn inspect(file: &Path, policy: Option<&Path>, frame: &Frame) -> Ended {
-    let mut description = plugins::inspect(file).map_err(Failure::bad_input)?;
+    let mut description =
+        plugins::inspect_cached(file, frame.defaults.plugin_cache().as_deref()).map_err(Failure::bad_input)?;
     if let Some(policy) = policy {
         description = description.with_grants(&policy_args::granted(policy, file)?);
     }

@@ -29,7 +29,8 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let key = args.sign_key.as_deref().map(SigningKey::read).transpose()?;
     let component = supply::read_file(&args.file, plugins::MAX_SIZE, "the component")?;
     // What nobody could use is not pushed.
-    let description = plugins::inspect(&args.file).map_err(Failure::bad_input)?;
+    let cache = frame.defaults.plugin_cache();
+    let description = plugins::inspect_cached(&args.file, cache.as_deref()).map_err(Failure::bad_input)?;
     if let Some(refused) = description.refusals.first() {
         let mut failure = bad_input(format!("{} {}", args.file.display(), refused.reason));
         failure.hints.clone_from(&refused.hints);

@@ -12,7 +12,7 @@ use runner::cluster::MemberId;
 use runner::event::{Event, EventKind, EventSink};
 use runner::grants::Grants;
 use runner::pipeline::{Answer, Fault, FaultKind, Finding, Newcomer, Policy, Sample, Verdict};
-use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins, Role, inspect};
+use runner::plugins::{Limits, PluginConfig, PluginSource, Plugins, Role, inspect_cached};
 use runner::surroundings::Live;
 use runner::terms::Step;
 use runner_harness::facts::view_of;
@@ -96,7 +96,7 @@ async fn a_component_imports_the_contract_and_nothing_else() {
         ("go-stress", &["facts", "logging", "clock", "settings", "random"] as &[&str]),
         ("go-caught-up", &["facts", "logging", "settings"]),
     ] {
-        let described = inspect(guest(name)).unwrap();
+        let described = inspect_cached(guest(name), compiled_plugins().as_deref()).unwrap();
         let mut found = described.imports;
         found.sort();
         let mut expected: Vec<String> = imports.iter().map(|import| format!("runner:plugin/{import}@0.1.1")).collect();

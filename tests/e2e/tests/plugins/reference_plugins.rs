@@ -14,7 +14,7 @@ use runner::cluster::View;
 use runner::cluster::etcd::EtcdCluster;
 use runner::event::{Event, EventKind, EventSink};
 use runner::pipeline::{Finding, Newcomer, Policy, Severity, Verdict};
-use runner::plugins::{PluginConfig, PluginSource, Plugins, Role, Specimen, inspect};
+use runner::plugins::{PluginConfig, PluginSource, Plugins, Role, Specimen, inspect_cached};
 use runner::scenario;
 use runner::surroundings::{Live, Nothing, Site, Surroundings};
 use runner::terms::{Outcome, RunKind};
@@ -85,7 +85,7 @@ fn nothing() -> Arc<dyn Surroundings> {
 #[test]
 fn each_imports_what_it_needs_and_nothing_else() {
     for (plugin, roles, capabilities) in PLUGINS {
-        let seen = inspect(guest(plugin)).unwrap_or_else(|e| panic!("{}", e.message));
+        let seen = inspect_cached(guest(plugin), compiled_plugins().as_deref()).unwrap_or_else(|e| panic!("{}", e.message));
         assert_eq!(seen.refusals, [], "{plugin}");
         assert!(!seen.wasi && seen.checks_settings && seen.missing.is_empty(), "{plugin}: {seen:?}");
         assert_eq!(seen.roles, roles, "{plugin}");
