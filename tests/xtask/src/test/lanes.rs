@@ -30,7 +30,7 @@ const LONG: [&str; 5] = [
     "-p runner-chaos --test oracle",
 ];
 
-/// How many at once, besides the patient one.
+/// How many at once besides the patient one, whose place another takes when it has ended.
 const LANES: usize = 2;
 
 /// How often the output of a running program is looked at.
@@ -76,11 +76,15 @@ pub(super) fn run(
     let (patient, others): (Vec<_>, Vec<_>) = built.programs.into_iter().partition(|program| program.choice == PATIENT);
     let start = Instant::now();
     let ((started, running), (begun, patiently_running)) = (mpsc::channel(), mpsc::channel());
+    let (place, place_is_free) = mpsc::channel::<()>();
     let failed = thread::scope(|scope| {
-        scope.spawn(|| lanes.run_each(patient, true, begun));
+        scope.spawn(|| {
+            lanes.run_each(patient, true, begun);
+            drop(place);
+        });
         let others = scope.spawn(|| {
             ready(&lanes.runner).inspect_err(say::failure)?;
-            lanes.side_by_side(in_order(others), started);
+            lanes.side_by_side(in_order(others), started, place_is_free);
             anyhow::Ok(())
         });
         let mut failed = Vec::new();
@@ -112,7 +116,8 @@ fn in_order(mut programs: Vec<Program>) -> Vec<Program> {
 }
 
 impl Lanes<'_> {
-    fn side_by_side(&self, programs: Vec<Program>, started: Sender<Running>) {
+    /// In one lane more as soon as the other end of `place_is_free` is gone.
+    fn side_by_side(&self, programs: Vec<Program>, started: Sender<Running>, place_is_free: Receiver<()>) {
         let next = Mutex::new(programs.into_iter());
         let next = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
         thread::scope(|scope| {
@@ -120,6 +125,10 @@ impl Lanes<'_> {
                 let started = started.clone();
                 scope.spawn(move || self.run_each(std::iter::from_fn(next), false, started));
             }
+            scope.spawn(move || {
+                let _ = place_is_free.recv();
+                self.run_each(std::iter::from_fn(next), false, started);
+            });
         });
     }
 
