@@ -111,6 +111,21 @@ async fn a_join_with_the_least_rights_finds_etcd_and_is_seen() {
     assert!(wrote("POST", "/configmaps") && wrote("PATCH", "/configmaps/runner-etcd-joins"), "{calls:?}");
 }
 
+/// On a system that trusts no CA, too.
+#[tokio::test]
+async fn a_kubeconfig_that_verifies_nobody_needs_no_ca() {
+    let scene = Scene::set(1).await;
+    let mut config: Value = serde_json::from_slice(&std::fs::read(&scene.api.kubeconfig).unwrap()).unwrap();
+    config["clusters"][0]["cluster"] = json!({ "server": scene.api.url, "insecure-skip-tls-verify": true });
+    let file = scene.stage.cluster.scratch.write("verifies-nobody", config.to_string());
+    let mut join = scene.command("join", &file);
+    for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        join.env(variable, scene.stage.cluster.scratch.join("nowhere"));
+    }
+    let ended = Spawned::start(join).finish(SOON).await.expect_code(0);
+    assert_eq!(codes(&ended), Vec::<String>::new(), "{}", ended.stdout);
+}
+
 #[tokio::test]
 async fn without_any_right_the_join_goes_on_with_etcd_alone() {
     let scene = Scene::set(1).await;
