@@ -29,7 +29,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "incompatible with current running cluster",
-        "this etcd's version may not join the cluster's: take the cluster's minor version",
+        "this etcd's version may not join the cluster's, or no member told its version: take the cluster's minor version, or try again",
     ),
     (
         "has already been bootstrapped",

@@ -2,12 +2,14 @@
 //! hand, over TLS and without; with the reference plugins, and with plugins in other languages.
 
 use std::collections::HashSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use futures::future::join_all;
-use runner_harness::{EtcdBinary, Finished, Load, Node, Scratch, Spawned, Tls, etcd_versions, guest, newest};
+use runner_harness::{EtcdBinary, Finished, Load, Node, Scratch, Spawned, Tls, etcd_versions, every_minor, guest, newest};
 use serde_json::Value;
 
 /// A join may take this long on a machine that is busy with other tests.
@@ -155,6 +157,45 @@ async fn a_node_that_trusts_no_ca() {
         let joined = done(join).await;
         assert_straight(&node, &joined);
         assert!(!joined.stderr.contains("certificate"), "{}", joined.stderr);
+    }
+}
+
+/// An etcd that ends once, with the last words that it has where the cluster has not agreed on its version yet. It has what that one
+/// leaves behind: a start that finds no member at the peer URLs goes as far, and leaves an empty database.
+fn too_early(scratch: &Scratch, etcd: &EtcdBinary) -> EtcdBinary {
+    let (real, before) = (etcd.path.display(), scratch.join("was-too-early").display().to_string());
+    let script = format!(
+        r#"#!/bin/sh
+case " $* " in *" --initial-cluster="*) [ -e {before} ] || early=1 ;; esac
+[ -n "$early" ] || exec {real} "$@"
+: > {before}
+for argument; do
+  shift
+  case $argument in --initial-cluster=*) argument=$(echo "$argument" | sed 's/n1=\([a-z]*\):[^,]*/n1=\1:\/\/127.0.0.1:1/') ;; esac
+  set -- "$@" "$argument"
+done
+{real} "$@" > /dev/null 2>&1
+echo '{{"level":"warn","msg":"failed to parse cluster version of remote member","error":"not_decided is not in dotted-tri format"}}' >&2
+echo '{{"level":"fatal","msg":"discovery failed","error":"incompatible with current running cluster"}}' >&2
+exit 1
+"#
+    );
+    let path = scratch.write("too-early/etcd", script);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    EtcdBinary { path, version: etcd.version.clone() }
+}
+
+/// Who joins right after the first member was started is in time.
+#[tokio::test]
+async fn a_cluster_that_has_just_begun() {
+    for etcd in every_minor() {
+        let scratch = Scratch::new();
+        let (first, endpoint) = init(&scratch, &etcd, Tls::On).await;
+        let mut node = joiner(&scratch, "n2", &first);
+        node.binary = too_early(&scratch, &etcd);
+        let joined = done(node.join(&[endpoint])).await;
+        assert!(scratch.join("was-too-early").exists(), "{}", joined.stdout);
+        assert_straight(&node, &joined);
     }
 }
 

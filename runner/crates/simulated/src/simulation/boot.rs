@@ -72,6 +72,9 @@ impl State {
         let Some(entry) = self.entries.iter().find(|e| e.member.has_peer_urls(&spec.peer_urls)) else {
             return Err(format!("couldn't find local name \"{}\" in the initial cluster configuration", spec.name));
         };
+        if self.elapsed() < self.settings.undecided {
+            return Err(answers::LOG_UNDECIDED.to_owned());
+        }
         let cluster_version = self.nodes.iter().filter(|n| n.raft()).map(|n| n.version.line()).min();
         if cluster_version.is_some_and(|cluster| me.version.line() < cluster) {
             return Err(answers::LOG_INCOMPATIBLE.to_owned());

@@ -27,6 +27,7 @@ pub(super) struct Settings {
     pub(super) boot_delay: Duration,
     pub(super) publish_delay: Duration,
     pub(super) publish_stall: bool,
+    pub(super) undecided: Duration,
     pub(super) catch_up: CatchUp,
     pub(super) replay_rate: f64,
     pub(super) snapshot_rate: f64,
@@ -79,6 +80,7 @@ impl Default for Builder {
             boot_delay: Duration::from_millis(50),
             publish_delay: Duration::from_millis(30),
             publish_stall: false,
+            undecided: Duration::ZERO,
             catch_up: CatchUp::Auto,
             replay_rate: 50_000.0,
             snapshot_rate: 100_000_000.0,
@@ -186,6 +188,13 @@ impl Builder {
     /// port only after its request timeout (7 s). Measured: mostly so on 3.6 and 3.7. Default: not.
     pub fn publish_stall(mut self, stall: bool) -> Self {
         self.0.publish_stall = stall;
+        self
+    }
+
+    /// How long the cluster, which has just begun, has not agreed on its version: a newcomer's process ends until then. Default: not
+    /// at all.
+    pub fn undecided(mut self, at_first: Duration) -> Self {
+        self.0.undecided = at_first;
         self
     }
 

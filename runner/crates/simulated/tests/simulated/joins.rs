@@ -6,7 +6,7 @@ use runner_core::cluster::{AlarmKind, Reason};
 use runner_core::event::EventKind;
 use runner_core::pipeline::{DataDir, Finding, Interrupt, Operation, Verdict};
 use runner_core::terms::{Outcome, Severity, StaleLearner};
-use runner_simulated::{Faults, Incident, MutationKind, Op, Simulation, When};
+use runner_simulated::{Faults, Incident, Moment, MutationKind, Op, Simulation, When};
 
 use runner_simulated::world::{NODE, VERSIONS, World, virtually};
 
@@ -22,6 +22,40 @@ fn a_join_ends_promoted_on_every_version_and_size() {
             assert_eq!(world.simulation.quorum_lost(), Duration::ZERO);
         }
     }
+}
+
+/// Who adds a learner right after the first member was started meets an etcd that ends: no member has a cluster's version to tell.
+#[test]
+fn a_cluster_that_has_just_begun_is_waited_for() {
+    let world = || {
+        let builder = Simulation::builder().version("3.6.16").voters(1);
+        World::new(builder.undecided(Duration::from_secs(2)).seed(7))
+    };
+    let whole = world();
+    let conclusion = virtually(whole.run(Operation::Join));
+    assert_eq!(conclusion.outcome, Outcome::Joined, "{conclusion:?}\n{}", whole.story());
+    assert!(whole.must_be_whole("just begun"));
+    assert!(whole.simulation.count(Op::Start) > 1 && whole.simulation.count(Op::AddLearner) == 1, "{}", whole.story());
+    for k in 1..=whole.simulation.calls() {
+        for next in [Operation::Resume, Operation::Rollback] {
+            let (world, context) = (world(), format!("killed after call {k}, then {next:?}"));
+            virtually(async {
+                assert!(world.run_until_crash(Operation::Join, k, Moment::After).await.is_none(), "{context}: not reached");
+                let conclusion = world.run(next).await;
+                if next == Operation::Resume {
+                    assert_eq!(conclusion.outcome, Outcome::Joined, "{context}: {conclusion:?}\n{}", world.story());
+                }
+            });
+            world.must_be_whole(&context);
+        }
+    }
+    // Not for ever.
+    let mut never =
+        World::new(Simulation::builder().version("3.6.16").voters(1).undecided(Duration::from_secs(3600)).seed(7));
+    never.plan_mut().timeouts.start = Duration::from_secs(5);
+    let conclusion = virtually(never.run(Operation::Join));
+    assert_eq!(conclusion.outcome, Outcome::TimedOut, "{conclusion:?}");
+    assert!(!never.must_be_whole("never decided"));
 }
 
 #[test]

@@ -12,6 +12,11 @@ use crate::pipeline::step::{Reversible, UndoError};
 use crate::pipeline::{DataDir, Discard, Failure, Guarded, Identity, MemberSpec, Running};
 use crate::terms::{Outcome, Step};
 
+/// What a joining etcd logs of a member that knows no version of its cluster yet, and then ends, with nothing written but an empty
+/// database (server/etcdserver/cluster_util.go, `getVersions`; the same words in 3.4 to 3.7). A cluster agrees on its version in the
+/// first moments of its first leader.
+const UNDECIDED: &str = "not_decided";
+
 /// Starts the member; the undo stops it and removes what it wrote.
 pub(in crate::pipeline) struct StartMember;
 
@@ -47,7 +52,14 @@ impl Reversible for StartMember {
                 }
                 handed_over = true;
             } else if !others_start && let Running::No { log } = run.parts.launcher.running().await {
-                return Err(died(&log));
+                if !log.iter().any(|line| line.contains(UNDECIDED)) {
+                    return Err(died(&log));
+                }
+                let why = "the cluster has just begun and has not agreed on its version yet: the member is started again";
+                patience.wait(run, why).await?;
+                let spec = spec(run, &list, member.id);
+                run.parts.launcher.start(&spec).await.map_err(Failure::launch)?;
+                continue;
             }
             if others_start && matches!(run.parts.launcher.running().await, Running::No { .. }) {
                 // The kubelet's pod for example, after a reboot. A second etcd would take its ports and its data from it.
