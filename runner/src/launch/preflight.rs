@@ -62,7 +62,7 @@ fn addresses(config: &MemberConfig, peer: &[String], client: &[String], free: bo
         if listen.tls {
             let hint = "give an http URL on 127.0.0.1, as kubeadm does";
             return Err(refuse(
-                format!("the metrics URL {address} is https: runner reads metrics without certificates"),
+                format!("the metrics URL {address} is https: a member that runner starts shows its metrics by plain HTTP"),
                 &[hint],
             ));
         }
@@ -130,6 +130,6 @@ mod tests {
         assert_eq!(check(&plain, "http://127.0.0.1:1"), Ok(()));
         assert!(check(&plain, "https://127.0.0.1:1").unwrap_err().contains("needs certificates"));
         let metrics = MemberConfig { metrics_url: Some("https://127.0.0.1:1".into()), ..plain };
-        assert!(check(&metrics, "http://127.0.0.1:1").unwrap_err().contains("without certificates"));
+        assert!(check(&metrics, "http://127.0.0.1:1").unwrap_err().contains("by plain HTTP"));
     }
 }

@@ -66,7 +66,7 @@ impl EtcdCluster {
         let http = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT).timeout(READ_TIMEOUT);
         let http = match &tls {
             Some(tls) => http.tls_backend_preconfigured(peers::without_alpn(tls)),
-            // No member of a cluster without TLS is to be believed for a CA of the system, which may have none.
+            // Without TLS nobody is trusted: the system's CAs are not loaded, and there may be none.
             None => http.tls_certs_only([]),
         };
         let http = http.build().map_err(|e| TlsError::Refused { reason: e.to_string() })?;
@@ -205,8 +205,8 @@ impl Cluster for EtcdCluster {
         peers::members(&self.http, peer_url).await
     }
 
-    /// By plain HTTP where the URL says so, as kubeadm and runner write it; etcd's metrics listener has the client port's TLS where it is
-    /// given as `https://` (server/embed/etcd.go).
+    /// By plain HTTP where the URL says so, as kubeadm and runner write it; an `https://` listener has the client port's certificates
+    /// (server/embed/etcd.go, `createMetricsListener`) and is asked with the cluster's TLS.
     async fn metrics(&self, metrics_url: &str) -> Result<MemberMetrics> {
         metrics::fetch(&self.http, metrics_url).await
     }

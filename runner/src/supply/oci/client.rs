@@ -298,9 +298,12 @@ fn client(access: &Access, host: &str) -> Result<Client, SupplyError> {
         Client::builder().user_agent(agent).redirect(redirect::Policy::none()).connect_timeout(CONNECT).read_timeout(SILENCE)
     };
     let given = access.ca.as_deref().map(certificates).transpose()?.unwrap_or_default();
-    // A system without certificates of its own has only these; a registry without TLS needs none.
-    let merged = builder().tls_certs_merge(given.clone()).build();
-    merged.or_else(|_| builder().tls_certs_only(given).build()).map_err(|e| unreachable(host, e))
+    let built = match builder().tls_certs_merge(given).build() {
+        // The system trusts no CA; a registry without TLS needs none.
+        Err(_) if access.plain_http => builder().tls_certs_only([]).build(),
+        built => built,
+    };
+    built.map_err(|e| unreachable(host, e))
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>, SupplyError> {

@@ -60,6 +60,8 @@ async fn every_version_is_understood() {
         etcd.linearizable_read(&at).await.unwrap();
         let metrics = etcd.metrics(&cluster.members[0].metrics_url).await.unwrap();
         assert!(metrics.applied_index.is_some_and(|i| i >= status.raft_applied_index), "{metrics:?}");
+        // The client port has the same page, and TLS where the cluster has.
+        assert!(etcd.metrics(&at).await.unwrap().applied_index >= metrics.applied_index);
 
         refusals_of_changes(&etcd, &at, status.member_id, &cluster.members[0].peer_url).await;
         let learner = RealMember::plan("m2", &binary, cluster.scratch.path(), with, &[]);
