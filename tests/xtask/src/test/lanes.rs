@@ -72,23 +72,29 @@ pub(super) fn run(
     let outputs = context.logs().join("tests");
     scratch::remove(&outputs)?;
     fs::create_dir_all(&outputs).with_context(|| format!("failed to create {}", outputs.display()))?;
-    let lanes = Lanes { context, runner: built.runner, threads, outputs };
+    let lanes = &Lanes { context, runner: built.runner, threads, outputs };
     let (patient, others): (Vec<_>, Vec<_>) = built.programs.into_iter().partition(|program| program.choice == PATIENT);
     let start = Instant::now();
     let ((started, running), (begun, patiently_running)) = (mpsc::channel(), mpsc::channel());
-    let (place, place_is_free) = mpsc::channel::<()>();
+    let queue = &Mutex::new(Vec::new().into_iter());
+    let next = &|| queue.lock().unwrap_or_else(PoisonError::into_inner).next();
     let failed = thread::scope(|scope| {
-        scope.spawn(|| {
-            lanes.run_each(patient, true, begun);
-            drop(place);
+        scope.spawn(move || {
+            lanes.run_each(patient, true, &begun);
+            lanes.run_each(std::iter::from_fn(next), false, &begun);
         });
-        let others = scope.spawn(|| {
+        let others = scope.spawn(move || {
             ready(&lanes.runner).inspect_err(say::failure)?;
-            lanes.side_by_side(in_order(others), started, place_is_free);
+            *queue.lock().unwrap_or_else(PoisonError::into_inner) = in_order(others).into_iter();
+            thread::scope(|scope| {
+                for _ in 0..LANES {
+                    scope.spawn(|| lanes.run_each(std::iter::from_fn(next), false, &started));
+                }
+            });
             anyhow::Ok(())
         });
         let mut failed = Vec::new();
-        // The patient one is shown last, as it ends last.
+        // The patient one's lane is shown last, as it ends late.
         for program in running.into_iter().chain(patiently_running) {
             match show(&program, out) {
                 Ok(again) => failed.extend(again),
@@ -116,23 +122,7 @@ fn in_order(mut programs: Vec<Program>) -> Vec<Program> {
 }
 
 impl Lanes<'_> {
-    /// In one lane more as soon as the other end of `place_is_free` is gone.
-    fn side_by_side(&self, programs: Vec<Program>, started: Sender<Running>, place_is_free: Receiver<()>) {
-        let next = Mutex::new(programs.into_iter());
-        let next = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
-        thread::scope(|scope| {
-            for _ in 0..LANES {
-                let started = started.clone();
-                scope.spawn(move || self.run_each(std::iter::from_fn(next), false, started));
-            }
-            scope.spawn(move || {
-                let _ = place_is_free.recv();
-                self.run_each(std::iter::from_fn(next), false, started);
-            });
-        });
-    }
-
-    fn run_each(&self, programs: impl IntoIterator<Item = Program>, patient: bool, started: Sender<Running>) {
+    fn run_each(&self, programs: impl IntoIterator<Item = Program>, patient: bool, started: &Sender<Running>) {
         for program in programs {
             let output = self.outputs.join(format!("{}.log", program.name()));
             let file = File::create(&output).with_context(|| format!("failed to write {}", output.display()));
@@ -245,6 +235,20 @@ mod tests {
         let (ended, said) = run_scripts("guests", &scripts, || bail!("no zig"));
         let error = ended.unwrap_err().to_string();
         assert!(error.contains("no zig") && error.contains("simulated") && !said.contains("never"), "{error} {said}");
+    }
+
+    /// Both that are begun first wait for the third, which only the lane of the patient one can run.
+    #[test]
+    fn the_place_of_the_patient_one_is_taken() {
+        let waits =
+            r#"cd "$(dirname "$0")"; n=0; until [ -e third ]; do n=$((n + 1)); [ $n -lt 200 ] || exit 1; sleep 0.05; done"#;
+        let scripts = [
+            ("runner-simulated", "simulated", "sleep 0.3"),
+            ("one", "tests", waits),
+            ("two", "tests", waits),
+            ("three", "tests", r#"cd "$(dirname "$0")"; : > third"#),
+        ];
+        run_scripts("place", &scripts, || Ok(())).0.unwrap();
     }
 
     #[test]
