@@ -6,8 +6,8 @@ use etcd_client::Client;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// Between two writes. A hundred a second meet every pause of the cluster; as many as it takes would keep the disk and both
-/// processors from the clusters of the tests beside it.
+/// Between an answer and the next write. Almost a hundred a second meet every pause of the cluster; as many as it takes would keep the
+/// disk and both processors from the clusters of the tests beside it.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A write that takes longer counts as failed.
@@ -31,7 +31,7 @@ pub struct LoadReport {
 }
 
 impl Load {
-    /// Writes one key after the other through this client, 10 ms apart, until it is stopped. A failed write is counted and
+    /// Writes one key after the other through this client, 10 ms after each answer, until it is stopped. A failed write is counted and
     /// not tried again.
     pub fn start(client: Client) -> Self {
         let (stop, stopped) = oneshot::channel();

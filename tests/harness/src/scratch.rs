@@ -30,6 +30,8 @@ while [ $pass -lt 50 ]; do
     process=${line#/proc/}
     kill -9 "${process%/cmdline}"
   done
+  # What was in the middle of a write ends when that is done.
+  [ $pass = 0 ] || sleep 0.1
   pass=$((pass + 1))
 done
 [ -n "$KEEP" ] || rm -rf "$SCRATCH"

@@ -55,6 +55,7 @@ async fn a_restart_cuts_it() {
             assert!(joined.stdout.contains("restarted once to cut etcd's wait"), "{}", joined.stdout);
             return;
         }
+        assert!(!joined.stdout.contains("does not serve clients"), "silent and not restarted: {}", joined.stdout);
     }
     panic!("no newcomer of {TRIES} was silent: is the wait gone from etcd {}?", newest().version);
 }

@@ -18,7 +18,7 @@ use runner::terms::Step;
 use runner_harness::{Finished, Node, Scratch, Spawned, Tls, compiled_cache, compiled_plugins, guest, newest};
 use serde_json::{Value, json};
 
-/// A join may take this long on a machine that is busy with other tests: a Python guest is compiled first.
+/// A join may take this long on a machine that is busy with other tests, and a Python guest may have to be compiled first.
 const SOON: Duration = Duration::from_secs(300);
 
 const SECRET: &str = "https://hooks.example/s/T0k3n-9f8e7d6c";
