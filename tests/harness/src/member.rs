@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::{ClientFiles, EtcdBinary, Host, Tls, eventually, free_port};
 
@@ -122,9 +122,14 @@ impl RealMember {
         Some(status)
     }
 
-    /// SIGSTOP: it keeps its connections and answers nothing.
+    /// SIGSTOP, and waits until its last thread has stopped: it keeps its connections and answers nothing.
     pub fn pause(&mut self) {
         self.signal(Signal::STOP);
+        if let Some(child) = &self.child {
+            // Its end would do, too, and is left for whoever waits for that.
+            let either = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            waitid(WaitId::Pid(Pid::from_child(child)), either).expect("it is our child");
+        }
     }
 
     /// SIGCONT.
