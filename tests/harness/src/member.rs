@@ -124,8 +124,9 @@ impl RealMember {
 
     /// SIGSTOP, and waits until its last thread has stopped: it keeps its connections and answers nothing.
     pub fn pause(&mut self) {
-        self.signal(Signal::STOP);
-        if let Some(child) = &self.child {
+        if self.signal(Signal::STOP)
+            && let Some(child) = &self.child
+        {
             // Its end would do, too, and is left for whoever waits for that.
             let either = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
             waitid(WaitId::Pid(Pid::from_child(child)), either).expect("it is our child");
@@ -143,12 +144,13 @@ impl RealMember {
         Some(ClientFiles { ca: pki.join("ca.crt"), cert: pki.join("server.crt"), key: pki.join("server.key") })
     }
 
-    fn signal(&mut self, signal: Signal) {
-        if self.running()
-            && let Some(child) = &self.child
-        {
+    /// Whether there was a process to send it to.
+    fn signal(&mut self, signal: Signal) -> bool {
+        let runs = self.running();
+        if runs && let Some(child) = &self.child {
             kill_process(Pid::from_child(child), signal).expect("it runs");
         }
+        runs
     }
 
     fn args(&self) -> Vec<String> {

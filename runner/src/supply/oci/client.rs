@@ -300,7 +300,7 @@ fn client(access: &Access, host: &str) -> Result<Client, SupplyError> {
     let given = access.ca.as_deref().map(certificates).transpose()?.unwrap_or_default();
     let built = match builder().tls_certs_merge(given).build() {
         // The system trusts no CA; a registry without TLS needs none.
-        Err(_) if access.plain_http => builder().tls_certs_only([]).build(),
+        Err(_) if access.plain_http && access.ca.is_none() => builder().tls_certs_only([]).build(),
         built => built,
     };
     built.map_err(|e| unreachable(host, e))

@@ -78,14 +78,18 @@ pub(super) fn run(
     let ((started, running), (begun, patiently_running)) = (mpsc::channel(), mpsc::channel());
     let queue = &Mutex::new(Vec::new().into_iter());
     let next = &|| queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let (filled, is_filled) = mpsc::channel::<()>();
     let failed = thread::scope(|scope| {
         scope.spawn(move || {
             lanes.run_each(patient, true, &begun);
+            // Filled, or never to be.
+            let _ = is_filled.recv();
             lanes.run_each(std::iter::from_fn(next), false, &begun);
         });
         let others = scope.spawn(move || {
             ready(&lanes.runner).inspect_err(say::failure)?;
             *queue.lock().unwrap_or_else(PoisonError::into_inner) = in_order(others).into_iter();
+            drop(filled);
             thread::scope(|scope| {
                 for _ in 0..LANES {
                     scope.spawn(|| lanes.run_each(std::iter::from_fn(next), false, &started));

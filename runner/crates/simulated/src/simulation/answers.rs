@@ -27,9 +27,9 @@ pub(super) const LOG_COUNT_UNEQUAL: &str = "member count is unequal";
 pub(super) const LOG_NO_CLUSTER: &str =
     "cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs";
 pub(super) const LOG_INCOMPATIBLE: &str = "incompatible with current running cluster";
-/// The log of every version, 3.4 to 3.7, has these words.
-pub(super) const LOG_UNDECIDED: &str =
-    "failed to parse cluster version of remote member: not_decided is not in dotted-tri format";
+/// In one line what is two in etcd's log.
+pub(super) const LOG_UNDECIDED: &str = "failed to parse cluster version of remote member: not_decided is not in dotted-tri format; \
+    incompatible with current running cluster";
 pub(super) const LOG_REMOVED: &str = "the member has been permanently removed from the cluster";
 pub(super) const LOG_TOO_MANY_LEARNERS: &str = "membership: too many learner members in cluster";
 

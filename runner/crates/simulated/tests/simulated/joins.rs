@@ -25,6 +25,8 @@ fn a_join_ends_promoted_on_every_version_and_size() {
 }
 
 /// Who adds a learner right after the first member was started meets an etcd that ends: no member has a cluster's version to tell.
+/// A simulated one leaves nothing behind. A real one leaves an empty database, which a resume does not know for its own: killed just
+/// then, the run is undone.
 #[test]
 fn a_cluster_that_has_just_begun_is_waited_for() {
     let world = || {

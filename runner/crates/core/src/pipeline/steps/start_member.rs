@@ -12,11 +12,6 @@ use crate::pipeline::step::{Reversible, UndoError};
 use crate::pipeline::{DataDir, Discard, Failure, Guarded, Identity, MemberSpec, Running};
 use crate::terms::{Outcome, Step};
 
-/// What a joining etcd logs of a member that knows no version of its cluster yet, and then ends, with nothing written but an empty
-/// database (server/etcdserver/cluster_util.go, `getVersions`; the same words in 3.4 to 3.7). A cluster agrees on its version in the
-/// first moments of its first leader.
-const UNDECIDED: &str = "not_decided";
-
 /// Starts the member; the undo stops it and removes what it wrote.
 pub(in crate::pipeline) struct StartMember;
 
@@ -28,7 +23,7 @@ impl Reversible for StartMember {
 
     async fn run(&self, run: &mut Run) -> Result<String, Failure> {
         let mut patience = Patience::new(self.name(), run.plan.timeouts.start);
-        let mut handed_over = false;
+        let (mut handed_over, mut again, mut waits_for) = (false, false, "the member has not published itself yet");
         // What an earlier runner found running is another's to start.
         let others_start = run.journal.state().was_running && run.parts.launcher.running().await != Running::Unknown;
         loop {
@@ -51,15 +46,18 @@ impl Reversible for StartMember {
                     run.parts.launcher.start(&spec).await.map_err(Failure::launch)?;
                 }
                 handed_over = true;
-            } else if !others_start && let Running::No { log } = run.parts.launcher.running().await {
-                if !log.iter().any(|line| line.contains(UNDECIDED)) {
-                    return Err(died(&log));
-                }
-                let why = "the cluster has just begun and has not agreed on its version yet: the member is started again";
-                patience.wait(run, why).await?;
+            } else if again {
+                // On the list of now, as at first; what it finds is what it left, and that is as good as nothing.
                 let spec = spec(run, &list, member.id);
                 run.parts.launcher.start(&spec).await.map_err(Failure::launch)?;
-                continue;
+                again = false;
+            } else if !others_start && let Running::No { log } = run.parts.launcher.running().await {
+                // Who ran before this run is its owner's to start, and the log may be of an earlier start of ours.
+                if run.journal.state().was_running || !came_too_early(&log) {
+                    return Err(died(&log));
+                }
+                again = true;
+                waits_for = "the cluster has just begun and has not agreed on its version yet: the member is started again";
             }
             if others_start && matches!(run.parts.launcher.running().await, Running::No { .. }) {
                 // The kubelet's pod for example, after a reboot. A second etcd would take its ports and its data from it.
@@ -70,7 +68,7 @@ impl Reversible for StartMember {
             if member.started() {
                 return Ok(format!("{} runs", member.name));
             }
-            if let Err(mut failure) = patience.wait(run, "the member has not published itself yet").await {
+            if let Err(mut failure) = patience.wait(run, waits_for).await {
                 if failure.outcome == Outcome::TimedOut {
                     failure.hints.push("its log tells what it waits for".to_owned());
                     failure.hints.extend(run.parts.launcher.where_to_look().await);
@@ -182,6 +180,14 @@ pub(super) fn spec(run: &Run, list: &MemberList, id: MemberId) -> MemberSpec {
         initial_cluster: entries.collect(),
         existing: true,
     }
+}
+
+/// Whether a joining etcd ended since no member of the cluster knew the cluster's version, which it agrees on in the first moments of
+/// its first leader. It has written nothing but an empty database then. The words are those of 3.4 to 3.7
+/// (server/etcdserver/cluster_util.go, `getVersions` and `isCompatibleWithVers`).
+fn came_too_early(log: &[String]) -> bool {
+    let says = |part: &str| log.iter().any(|line| line.contains(part));
+    says("not_decided") && says("incompatible with current running cluster") && !says("is not compatible; too")
 }
 
 /// The member's etcd ended by itself: its last words are the reason.
