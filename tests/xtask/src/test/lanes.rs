@@ -76,20 +76,19 @@ pub(super) fn run(
     let (patient, others): (Vec<_>, Vec<_>) = built.programs.into_iter().partition(|program| program.choice == PATIENT);
     let start = Instant::now();
     let ((started, running), (begun, patiently_running)) = (mpsc::channel(), mpsc::channel());
-    let queue = &Mutex::new(Vec::new().into_iter());
-    let next = &|| queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let (filled, is_filled) = mpsc::channel::<()>();
+    let (ready_ones, queue) = mpsc::channel();
+    let queue = &Mutex::new(queue);
+    // Waits until they are ready, or never will be.
+    let next = &|| queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok();
     let failed = thread::scope(|scope| {
         scope.spawn(move || {
             lanes.run_each(patient, true, &begun);
-            // Filled, or never to be.
-            let _ = is_filled.recv();
             lanes.run_each(std::iter::from_fn(next), false, &begun);
         });
         let others = scope.spawn(move || {
             ready(&lanes.runner).inspect_err(say::failure)?;
-            *queue.lock().unwrap_or_else(PoisonError::into_inner) = in_order(others).into_iter();
-            drop(filled);
+            in_order(others).into_iter().try_for_each(|program| ready_ones.send(program))?;
+            drop(ready_ones);
             thread::scope(|scope| {
                 for _ in 0..LANES {
                     scope.spawn(|| lanes.run_each(std::iter::from_fn(next), false, &started));

@@ -13,7 +13,7 @@ use crate::{bindings, context::Context, go_tests, guests, process, say, setup};
 /// limits of time), and with one a core the machine would wait with them. On 2 cores the 106 tests of `engine` take 344 s with two at once and 133 s with eight.
 const THREADS: usize = 8;
 
-/// The same for each of the programs that run side by side: on 2 cores all tests take 5 min 48 s.
+/// The same for each of the programs that run side by side: on 2 cores all tests take 5 min 32 s.
 const SIDE_BY_SIDE: usize = 5;
 
 /// Sets up, builds and tests: the whole workspace, or what `arguments`, which are `cargo test`'s, choose.
