@@ -198,3 +198,19 @@ pub(super) fn died(log: &[String]) -> Failure {
     failure.hints.extend(log[before..log.len().saturating_sub(1)].iter().map(|line| format!("it logged: {line}")));
     failure
 }
+
+#[cfg(test)]
+mod tests {
+    use super::came_too_early;
+
+    #[test]
+    fn only_a_cluster_without_a_version_is_waited_for() {
+        let undecided = "warn: failed to parse cluster version of remote member: not_decided is not in dotted-tri format";
+        let too_high = "warn: cluster version of remote member is not compatible; too high";
+        let end = "fatal: discovery failed: incompatible with current running cluster";
+        let told = |lines: &[&str]| came_too_early(&lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>());
+        assert!(told(&[undecided, end]));
+        assert!(!told(&[end]) && !told(&[undecided, too_high, end]));
+        assert!(!told(&[undecided, "fatal: listen tcp: bind: address already in use"]));
+    }
+}
