@@ -21,7 +21,7 @@ pub use own_process::in_a_process_of_its_own;
 pub use ports::free_port;
 pub use registry::Registry;
 pub use scratch::Scratch;
-pub use spawn::{Finished, Spawned, spawn_runner};
+pub use spawn::{Finished, Spawned, spawn_runner, trust_no_ca};
 pub use stage::{SOON, Stage, assert_serves, processes_of, running_on};
 pub use systemd::Systemd;
 pub use tls::{ClientFiles, Tls, TlsFiles, write_ca, write_member, write_member_at, write_node};

@@ -45,6 +45,11 @@ pub fn spawn_runner<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>
     Spawned::start(command)
 }
 
+/// Makes a command see a system that trusts no CA, as minimal ones do.
+pub fn trust_no_ca(command: &mut Command) {
+    command.env("SSL_CERT_FILE", "/nonexistent").env("SSL_CERT_DIR", "/nonexistent");
+}
+
 impl Spawned {
     /// Starts a prepared command; its output is read as it comes, so that it never blocks.
     pub fn start(mut command: Command) -> Self {

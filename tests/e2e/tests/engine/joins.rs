@@ -9,7 +9,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use futures::future::join_all;
-use runner_harness::{EtcdBinary, Finished, Load, Node, Scratch, Spawned, Tls, etcd_versions, every_minor, guest, newest};
+use runner_harness::{
+    EtcdBinary, Finished, Load, Node, Scratch, Spawned, Tls, etcd_versions, every_minor, guest, newest, trust_no_ca,
+};
 use serde_json::Value;
 
 /// A join may take this long on a machine that is busy with other tests.
@@ -151,9 +153,7 @@ async fn a_node_that_trusts_no_ca() {
         let (first, endpoint) = init(&scratch, &newest(), tls).await;
         let node = joiner(&scratch, "n2", &first);
         let mut join = node.join(&[endpoint]);
-        for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
-            join.env(variable, scratch.join("nowhere"));
-        }
+        trust_no_ca(&mut join);
         let joined = done(join).await;
         assert_straight(&node, &joined);
         assert!(!joined.stderr.contains("certificate"), "{}", joined.stderr);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use runner_harness::{Finished, KubeApi, Mischief, SOON, Spawned, Stage, Tls, newest};
+use runner_harness::{Finished, KubeApi, Mischief, SOON, Spawned, Stage, Tls, newest, trust_no_ca};
 use serde_json::{Value, json};
 
 /// What operators apply.
@@ -119,9 +119,7 @@ async fn a_kubeconfig_that_verifies_nobody_needs_no_ca() {
     config["clusters"][0]["cluster"] = json!({ "server": scene.api.url, "insecure-skip-tls-verify": true });
     let file = scene.stage.cluster.scratch.write("verifies-nobody", config.to_string());
     let mut join = scene.command("join", &file);
-    for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
-        join.env(variable, scene.stage.cluster.scratch.join("nowhere"));
-    }
+    trust_no_ca(&mut join);
     let ended = Spawned::start(join).finish(SOON).await.expect_code(0);
     assert_eq!(codes(&ended), Vec::<String>::new(), "{}", ended.stdout);
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use runner_harness::{Finished, Registry, SOON, Scratch, Spawned, Tls, guest, runner_bin};
+use runner_harness::{Finished, Registry, SOON, Scratch, Spawned, Tls, guest, runner_bin, trust_no_ca};
 use serde_json::Value;
 
 /// Keys for these tests alone: `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`, and `-algorithm ed25519`.
@@ -63,8 +63,8 @@ impl Place {
         for proxy in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
             command.env_remove(proxy);
         }
-        for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().filter(|_| self.bare) {
-            command.env(variable, self.scratch.join("nowhere"));
+        if self.bare {
+            trust_no_ca(&mut command);
         }
         Spawned::start(command).finish(SOON).await
     }
@@ -181,6 +181,26 @@ async fn plain_http_is_asked_for_by_name_and_has_credentials_on_loopback_only() 
     let pulled = place.path("pulled.wasm");
     place.done(&["plugin", "pull", &reference, "--plain-http", "--to", &pulled]).await;
     assert_eq!(fs::read(pulled).unwrap(), fs::read(file).unwrap());
+}
+
+/// A large component takes seconds: once.
+#[tokio::test]
+async fn what_was_inspected_is_compiled_for_whoever_comes_next() {
+    let place = Place::new();
+    let registry = Registry::start(&place.scratch, "registry", Tls::Off, false).await;
+    let reference = registry.reference("a/steady-sync:1");
+    let file = place.copy("steady-sync", "steady-sync.wasm");
+    let kept = || {
+        let files = fs::read_dir(place.scratch.join("cache/plugins")).unwrap().map(|entry| entry.unwrap());
+        files.map(|file| (file.file_name(), file.metadata().unwrap().modified().unwrap())).collect::<Vec<_>>()
+    };
+    let inspect = ["plugin", "inspect", &file];
+    let said = place.done(&inspect).await.stdout;
+    let compiled = kept();
+    assert_eq!(compiled.len(), 1, "{compiled:?}");
+    assert_eq!(place.done(&inspect).await.stdout, said);
+    place.done(&["plugin", "push", &file, &reference, "--plain-http"]).await;
+    assert_eq!(kept(), compiled, "nothing was compiled anew");
 }
 
 #[tokio::test]
