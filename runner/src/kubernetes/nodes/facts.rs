@@ -52,6 +52,23 @@ pub(super) fn not_ready(node: &Node) -> Option<String> {
     Some(format!("its Ready condition is {}{}{why}", one_line(&ready.status, 20), since.unwrap_or_default()))
 }
 
+/// Whether the lack of a network plugin is all that keeps it from being Ready, apart from storage that is not asked for yet: etcd and the
+/// control plane need neither.
+///
+/// The words are the kubelet's (`ReadyCondition` in pkg/kubelet/nodestatus/setters.go: errors of the runtime, of its network, of storage,
+/// of a shutdown and a lack of capacity, in this order, in brackets where there are several) and the runtime's (`NetworkPluginNotReady`).
+/// Seen with kubelet 1.33 to 1.36 and containerd 2.4.
+pub(super) fn lacks_network_plugin(node: &Node) -> bool {
+    let ready = conditions(node).iter().find(|c| c.type_ == "Ready");
+    ready.and_then(|ready| ready.message.as_deref()).is_some_and(|message| {
+        let first = message.strip_prefix('[').unwrap_or(message);
+        let worse = ["node is shutting down", "missing node capacity"];
+        first.starts_with("container runtime network not ready: ")
+            && first.contains("NetworkPluginNotReady")
+            && !worse.iter().any(|worse| message.contains(worse))
+    })
+}
+
 /// The names of its conditions that are true and should not be.
 pub(super) fn pressures(node: &Node) -> Vec<&'static str> {
     let holds = |wanted: &&str| conditions(node).iter().any(|c| c.type_ == **wanted && c.status == "True");

@@ -3,7 +3,8 @@
 use k8s_openapi::api::core::v1::Node;
 
 use super::facts::{self, Minor};
-use crate::cluster::{Member, View};
+use crate::cluster::remedy::{Only, Remedy};
+use crate::cluster::{Member, MemberView, View};
 use crate::pipeline::{Finding, Severity};
 
 /// The oldest kubelet that an API server supports, in minors below its own (Kubernetes' version skew policy).
@@ -29,7 +30,7 @@ pub(super) fn judge(seen: &Seen<'_>, view: &View) -> Vec<Finding> {
         return findings;
     }
     for node in seen.nodes {
-        let member = view.voters().map(|m| &m.member).find(|member| runs_on(member, node));
+        let member = view.voters().find(|m| runs_on(&m.member, node));
         if facts::name(node) == seen.own {
             own(node, &mut findings);
         } else {
@@ -53,25 +54,15 @@ fn own(node: &Node, findings: &mut Vec<Finding>) {
     }
 }
 
-fn other(node: &Node, member: Option<&Member>, view: &View, findings: &mut Vec<Finding>) {
+fn other(node: &Node, member: Option<&MemberView>, view: &View, findings: &mut Vec<Finding>) {
     let name = facts::name(node);
     let of = |mut found: Finding| {
-        found.member = member.map(|m| m.id.to_string());
+        found.member = member.map(|m| m.member.id.to_string());
         found
     };
     if let Some(why) = facts::not_ready(node) {
-        let (severity, what, remedy) = match member {
-            Some(_) => (
-                Severity::Error,
-                format!("the control-plane node {name} is not Ready, and an etcd voter runs on it; {why}"),
-                "bring it back; or, where its machine is gone for good, remove its member and then the node (kubectl delete node)".to_owned(),
-            ),
-            None => (
-                Severity::Warning,
-                format!("the control-plane node {name} is not Ready, and no etcd voter runs on it; {why}"),
-                format!("if it is gone for good: kubectl delete node {name}"),
-            ),
-        };
+        let (severity, whose, remedy) = not_ready(node, member, view);
+        let what = format!("the control-plane node {name} is not Ready, {whose}; {why}");
         findings.push(of(finding(severity, "node-not-ready", what, &remedy)));
     } else if member.is_none() && view.voters().any(|m| !m.member.name.is_empty()) {
         let text = format!("the control-plane node {name} has no etcd voter");
@@ -95,6 +86,38 @@ fn other(node: &Node, member: Option<&Member>, view: &View, findings: &mut Vec<F
     }
 }
 
+/// How much it matters that a node is not Ready, what is said of its voter, and what to do.
+///
+/// The kubelet says so of its own node; etcd speaks for itself. So a node is gone only where both are silent.
+fn not_ready(node: &Node, member: Option<&MemberView>, view: &View) -> (Severity, &'static str, String) {
+    let name = facts::name(node);
+    let Some(member) = member else {
+        let remedy = format!("if it is gone for good: kubectl delete node {name}");
+        return (Severity::Warning, "and no etcd voter runs on it", remedy);
+    };
+    if member.healthy() {
+        let whose = "but its etcd voter answers";
+        return match facts::lacks_network_plugin(node) {
+            // As every node of a cluster whose control plane is made before its network.
+            true => {
+                (Severity::Info, whose, "nothing for etcd: it is Ready when the cluster has a network plugin".to_owned())
+            }
+            false => (Severity::Warning, whose, "look at its kubelet; its etcd member is well: leave it".to_owned()),
+        };
+    }
+    let back = "bring it back".to_owned();
+    // The last voter is never to go, and one that the others cannot do without cannot.
+    let without = view.voters().filter(|m| m.member.id != member.member.id && m.healthy()).count();
+    let remedy = match without >= view.quorum() {
+        true => {
+            let remove = Remedy::remove(member.member.id, Only::GoneForGood);
+            format!("{back}; or, {remove}, and then kubectl delete node {name}")
+        }
+        false => back,
+    };
+    (Severity::Error, "and the etcd voter on it does not answer", remedy)
+}
+
 /// Voters on no control-plane node, where others are on some: somebody has removed the node and not the member.
 fn voters(seen: &Seen<'_>, view: &View, findings: &mut Vec<Finding>) {
     let on_a_node = |member: &Member| seen.nodes.iter().any(|node| runs_on(member, node));
@@ -102,10 +125,14 @@ fn voters(seen: &Seen<'_>, view: &View, findings: &mut Vec<Finding>) {
     if !view.voters().any(|m| on_a_node(&m.member)) {
         return;
     }
-    for voter in view.voters().map(|m| &m.member).filter(|member| !on_a_node(member)) {
+    for view in view.voters().filter(|m| !on_a_node(&m.member)) {
+        let voter = &view.member;
         let text = format!("the etcd voter {} runs on no control-plane node that Kubernetes knows", voter.label());
-        let remedy = "if its machine is gone for good, remove the member: `etcdctl member list` names it";
-        let mut found = finding(Severity::Warning, "voter-without-node", text, remedy);
+        let remedy = match view.healthy() {
+            true => "it answers, so leave it: find out where it runs, and why its node is not registered".to_owned(),
+            false => Remedy::remove(voter.id, Only::GoneForGood).to_string(),
+        };
+        let mut found = finding(Severity::Warning, "voter-without-node", text, &remedy);
         found.member = Some(voter.id.to_string());
         findings.push(found);
     }
@@ -162,7 +189,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::cluster::{ClusterError, MemberId, MemberView, Reason};
+    use crate::cluster::{ClusterError, MemberId, MemberStatus, Reason};
+
+    /// In front of a voter's name: it does not answer.
+    const SILENT: char = '!';
 
     fn node(name: &str, change: impl FnOnce(&mut Value)) -> Node {
         let ready = json!({ "type": "Ready", "status": "True", "reason": "KubeletReady" });
@@ -183,16 +213,20 @@ mod tests {
     }
 
     fn view(voters: &[(&str, &str)]) -> View {
-        let members = voters.iter().enumerate().map(|(i, (name, url))| MemberView {
-            member: Member {
-                id: MemberId(i as u64 + 1),
-                name: (*name).to_owned(),
+        let members = voters.iter().enumerate().map(|(i, (name, url))| {
+            let id = MemberId(i as u64 + 1);
+            let member = Member {
+                id,
+                name: name.trim_start_matches(SILENT).to_owned(),
                 peer_urls: Vec::new(),
                 client_urls: vec![(*url).to_owned()],
                 learner: false,
-            },
-            endpoint: None,
-            status: Err(ClusterError::new(Reason::Unreachable, "not asked", "")),
+            };
+            let status = match name.starts_with(SILENT) {
+                true => Err(ClusterError::new(Reason::Unreachable, "connection refused", "")),
+                false => Ok(answer(id)),
+            };
+            MemberView { member, endpoint: None, status }
         });
         View {
             cluster_id: 1,
@@ -201,6 +235,23 @@ mod tests {
             alarms: Vec::new(),
             observed_at: crate::clock::now(),
             silent: Vec::new(),
+        }
+    }
+
+    fn answer(id: MemberId) -> MemberStatus {
+        MemberStatus {
+            cluster_id: 1,
+            member_id: id,
+            version: "3.6.0".to_owned(),
+            db_size: 0,
+            db_size_in_use: 0,
+            leader: Some(MemberId(1)),
+            raft_index: 1,
+            raft_applied_index: 1,
+            raft_term: 1,
+            learner: false,
+            errors: Vec::new(),
+            round_trip: std::time::Duration::ZERO,
         }
     }
 
@@ -253,9 +304,9 @@ mod tests {
                 n["spec"]["unschedulable"] = true.into();
             }),
         ];
-        let voters = [("cp-1", ""), ("cp-2", ""), ("cp-3", ""), ("left", "https://10.8.8.8:2379")];
+        let voters = [("!cp-1", ""), ("cp-2", ""), ("cp-3", ""), ("left", "https://10.8.8.8:2379")];
         insta::assert_snapshot!(said(&nodes, &voters, "v1.33.4"), @r"
-        Error node-not-ready [1]: the control-plane node cp-1 is not Ready, and an etcd voter runs on it; its Ready condition is Unknown since 2026-03-01T10:00:00Z: NodeStatusUnknown, Kubelet stopped posting node status.
+        Error node-not-ready [1]: the control-plane node cp-1 is not Ready, and the etcd voter on it does not answer; its Ready condition is Unknown since 2026-03-01T10:00:00Z: NodeStatusUnknown, Kubelet stopped posting node status.
         Warning node-cordoned [2]: the control-plane node cp-2 is cordoned by kured since 2026-03-01T09:00:00Z: somebody is at work there
         Warning node-pressure [3]: the control-plane node cp-3 has DiskPressure
         Warning node-not-ready: the control-plane node gone is not Ready, and no etcd voter runs on it; its Ready condition is Unknown since 2026-03-01T10:00:00Z: NodeStatusUnknown, Kubelet stopped posting node status.
@@ -267,6 +318,68 @@ mod tests {
         assert!(
             said(&[node("x", |n| n["status"] = json!({}))], &voters, "v1.33.4").contains("it has never said that it is")
         );
+    }
+
+    /// Severity and remedy of the one finding about a node that is not Ready, with these voters.
+    fn judged(message: &str, voters: &[(&str, &str)]) -> String {
+        let not_ready = node("cp-1", |n| {
+            n["status"]["conditions"][0] =
+                json!({ "type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": message });
+        });
+        let seen = Seen { nodes: &[not_ready], api: None, own: "new" };
+        let all = judge(&seen, &view(voters));
+        let [found] = all.iter().filter(|f| f.code == "node-not-ready").collect::<Vec<_>>()[..] else { panic!("{all:?}") };
+        format!("{:?}: {}; {}", found.severity, found.message, found.remedy.as_deref().unwrap_or_default())
+    }
+
+    #[test]
+    fn a_node_that_is_not_ready_is_no_dead_voter() {
+        let network = "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin \
+                       returns error: cni plugin not initialized";
+        let others = [("cp-2", ""), ("cp-3", "")];
+        let with = |first| [&[(first, "")][..], &others].concat();
+        insta::assert_snapshot!(
+            [
+                judged(network, &with("cp-1")),
+                // As a kubelet says it in its first seconds.
+                judged(&format!("[{network}, CSINode is not yet initialized]"), &with("cp-1")),
+                judged(&format!("[{network}, node is shutting down]"), &with("cp-1")),
+                judged(&format!("[PLEG is not healthy, {network}]"), &with("cp-1")),
+                judged("PLEG is not healthy", &with("cp-1")),
+                judged(network, &with("!cp-1")),
+            ]
+            .join("\n"),
+            @r"
+            Info: the control-plane node cp-1 is not Ready, but its etcd voter answers; its Ready condition is False: KubeletNotReady, container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized; nothing for etcd: it is Ready when the cluster has a network plugin
+            Info: the control-plane node cp-1 is not Ready, but its etcd voter answers; its Ready condition is False: KubeletNotReady, [container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized, CSINode is not yet initialized]; nothing for etcd: it is Ready when the cluster has a network plugin
+            Warning: the control-plane node cp-1 is not Ready, but its etcd voter answers; its Ready condition is False: KubeletNotReady, [container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized, node is shutting down]; look at its kubelet; its etcd member is well: leave it
+            Warning: the control-plane node cp-1 is not Ready, but its etcd voter answers; its Ready condition is False: KubeletNotReady, [PLEG is not healthy, container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized]; look at its kubelet; its etcd member is well: leave it
+            Warning: the control-plane node cp-1 is not Ready, but its etcd voter answers; its Ready condition is False: KubeletNotReady, PLEG is not healthy; look at its kubelet; its etcd member is well: leave it
+            Error: the control-plane node cp-1 is not Ready, and the etcd voter on it does not answer; its Ready condition is False: KubeletNotReady, container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized; bring it back; or, if it is gone for good, and not only out of reach from here: etcdctl member remove 1, and then kubectl delete node cp-1
+            "
+        );
+    }
+
+    #[test]
+    fn nobody_is_told_to_remove_a_voter_that_the_others_cannot_do_without() {
+        for voters in [
+            &[("!cp-1", "")][..],
+            &[("cp-1", "")],
+            &[("!cp-1", ""), ("cp-2", "")],
+            &[("!cp-1", ""), ("!cp-2", ""), ("cp-3", "")],
+        ] {
+            let said = judged("Kubelet stopped posting node status.", voters);
+            assert!(!said.contains("remove") && !said.contains("delete"), "{voters:?}: {said}");
+        }
+        // Nor one that answers and is nobody's.
+        let nodes = [node("cp-1", |_| ())];
+        let seen = Seen { nodes: &nodes, api: None, own: "new" };
+        for (other, removed) in [("left", false), ("!left", true)] {
+            let found =
+                judge(&seen, &view(&[("cp-1", ""), ("cp-2", "https://10.0.0.1:1"), (other, "https://10.8.8.8:2379")]));
+            let found = found.iter().find(|f| f.code == "voter-without-node").expect("it is on no node");
+            assert_eq!(found.remedy.as_deref().unwrap_or_default().contains("remove"), removed, "{found:?}");
+        }
     }
 
     #[test]
