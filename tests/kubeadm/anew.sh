@@ -6,12 +6,12 @@ folder=$(cd "$1" && pwd)
 configs=$(cd "$(dirname "$0")/configs" && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-version=$(sed -n 's,^require k8s.io/kubernetes ,,p' "$folder/go.mod")
+version=$(sed -n 's,^[[:space:]]*k8s.io/kubernetes \(v[^ ]*\).*,\1,p' "$folder/go.mod")
 minor=${version#v1.}
 minor=${minor%%.*}
 stamp=k8s.io/component-base/version
-(cd "$folder" && CGO_ENABLED=0 GOWORK=off go build -trimpath -buildvcs=false -o "$scratch/kubeadm" \
-    -ldflags "-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=$minor" .)
+(cd "$folder/.." && CGO_ENABLED=0 GOWORK=off go build -modfile "$folder/go.mod" -trimpath -buildvcs=false -o "$scratch/kubeadm" \
+    -ldflags "-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=$minor" k8s.io/kubernetes/cmd/kubeadm)
 "$scratch/kubeadm" version -o json > "$folder/version.json"
 "$scratch/kubeadm" join --help 2>/dev/null | sed -n '/^```$/,/^```$/p' | sed '/^```$/d' > "$folder/join-phases.txt"
 # Which names it takes for phases to skip: it checks them before it does anything, and stops at the first that it does not know.

@@ -1,5 +1,6 @@
 //! A folder for one test, and the promise that nothing of it stays behind.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs, io};
@@ -18,9 +19,11 @@ pub struct Scratch {
 }
 
 /// Waits for the end of its standard input, which comes when the test process is gone. grep is told the folder by its standard
-/// input: named in its arguments, it would find itself. Several passes, since a dying process may have forked.
+/// input: named in its arguments, it would find itself. Several passes, since a dying process may have forked. What it reads are names of
+/// groups of control groups, which can be removed when nothing runs in them any more.
 const WATCHDOG: &str = r#"
-while read -r line; do :; done
+groups=
+while read -r line; do groups="$groups $line"; done
 pass=0
 while [ $pass -lt 50 ]; do
   found=$(printf '%s\n' "$SCRATCH" | grep -alsF -f - /proc/[0-9]*/cmdline)
@@ -33,6 +36,15 @@ while [ $pass -lt 50 ]; do
   # What was in the middle of a write ends when that is done.
   [ $pass = 0 ] || sleep 0.1
   pass=$((pass + 1))
+done
+for group in $groups; do
+  for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*; do
+    pass=0
+    while [ -d "$hierarchy/$group" ] && [ $pass -lt 50 ]; do
+      find "$hierarchy/$group" -depth -type d -exec rmdir {} + || sleep 0.1
+      pass=$((pass + 1))
+    done
+  done
 done
 [ -n "$KEEP" ] || rm -rf "$SCRATCH"
 "#;
@@ -49,6 +61,12 @@ impl Scratch {
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Removes this folder from every hierarchy of control groups at the end, with those in it.
+    pub(crate) fn ends_with_control_group(&mut self, name: &str) {
+        let watchdog = self.watchdog.stdin().as_mut().expect("it reads until the end");
+        writeln!(watchdog, "{name}").expect("it reads until the end");
     }
 
     /// A path in the folder.

@@ -13,6 +13,7 @@ mod go_tests;
 mod guests;
 mod lint;
 mod lock;
+mod node;
 mod process;
 mod say;
 mod scratch;
@@ -56,6 +57,14 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Join real control-plane nodes (kubeadm, kubelet, containerd) in namespaces of this machine; as root.
+    ///
+    /// The first time builds Kubernetes and containerd with Go, which takes the better part of an hour; they are kept.
+    Node {
+        /// Passed on to the test program, for example the name of a test; `--list` shows them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Check formatting, clippy, documentation and the tools' lock files.
     Lint,
     /// Obtain everything that the tests need, and list what is there.
@@ -85,6 +94,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test { cargo_test } => test::run(&context, &cargo_test),
         Command::Bench { arguments } => bench::run(&context, &arguments),
         Command::Chaos { arguments } => chaos::run(&context, &arguments),
+        Command::Node { arguments } => node::run(&context, &arguments),
         Command::Lint => lint::run(&context),
         Command::Setup => setup::everything(&context)?.require_all(),
         Command::Guests => {

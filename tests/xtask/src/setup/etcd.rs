@@ -112,6 +112,18 @@ pub(crate) fn at_hand(context: &Context) -> Result<Vec<Server>> {
     Ok(found)
 }
 
+/// The newest server of this release line that was built with Go: a static program, which runs in an empty image.
+pub(crate) fn built(context: &Context, line: &str) -> Result<Server> {
+    let of_go = |server: &Server| etcd_go::SOURCES.iter().any(|go| go.line == line && go.name == server.source);
+    if let Some(there) = at_hand(context)?.into_iter().rev().find(of_go) {
+        return Ok(there);
+    }
+    let source =
+        etcd_go::SOURCES.iter().find(|source| source.line == line).with_context(|| format!("no etcd {line} is built"))?;
+    (source.obtain)(context, source)?;
+    at_hand(context)?.into_iter().rev().find(of_go).with_context(|| format!("etcd {line} is not there after it was built"))
+}
+
 /// Puts the programs found in `programs` into their folder, once `etcd` has said its version.
 pub(crate) fn publish(context: &Context, source: &Source, scratch: &Scratch, programs: &Path) -> Result<()> {
     let version = version(&programs.join("etcd"))?;

@@ -6,8 +6,11 @@ mod program;
 
 use anyhow::Result;
 
-use self::{building::Building, program::Program};
-use crate::{bindings, context::Context, go_tests, guests, process, say, setup};
+use self::{
+    building::Building,
+    program::{Built, Program},
+};
+use crate::{bindings, context::Context, go_tests, guests, node, process, say, setup};
 
 /// At least so many tests of one program at once, unless `RUST_TEST_THREADS` says otherwise: most of them wait (for etcd's elections, for
 /// limits of time), and with one a core the machine would wait with them. On 2 cores the 106 tests of `engine` take 344 s with two at once and 133 s with eight.
@@ -32,8 +35,25 @@ fn everything(context: &Context) -> Result<()> {
     guests::without_runner(context)?;
     let mut built = building.finish()?;
     built.programs.push(Program::documentation());
+    let left_out = real_nodes(context, &mut built);
     let out = &mut std::io::stdout();
-    lanes::run(context, built, &threads(SIDE_BY_SIDE), out, |runner| guests::by_runner(context, runner))
+    let ended = lanes::run(context, built, &threads(SIDE_BY_SIDE), out, |runner| guests::by_runner(context, runner));
+    if let Some(why) = left_out {
+        say::line(&format!(
+            "LEFT OUT: joins of real nodes by kubeadm, kubelet and containerd: {why}; `cargo xtask node` as root runs them"
+        ));
+    }
+    ended
+}
+
+/// Chooses the quick ones among the tests of real nodes where their parts are built already; else takes all of them out, and says why.
+fn real_nodes(context: &Context, built: &mut Built) -> Option<&'static str> {
+    let why = node::lacking(context);
+    match (built.programs.iter_mut().find(|program| program.choice == node::PROGRAM), why) {
+        (Some(program), None) => program.choose(&node::QUICK),
+        _ => built.programs.retain(|program| program.choice != node::PROGRAM),
+    }
+    why
 }
 
 /// What the arguments choose, as cargo runs it.

@@ -26,6 +26,8 @@ pub(super) struct Program {
     pub(super) choice: String,
     /// None where cargo itself has to run it.
     built: Option<Executable>,
+    /// What the program itself is told.
+    arguments: &'static [&'static str],
 }
 
 #[derive(Debug)]
@@ -50,7 +52,8 @@ impl Built {
                 let folder = manifest.parent().unwrap_or(manifest).to_owned();
                 let package = package(message["package_id"].as_str().unwrap_or_default()).to_owned();
                 let choice = format!("-p {package} {}", choice(&message["target"]));
-                programs.push(Program { choice, built: Some(Executable { file, package, folder }) });
+                let built = Some(Executable { file, package, folder });
+                programs.push(Program { choice, built, arguments: &[] });
             } else if message["target"]["name"] == "runner" {
                 runner = Some(file);
             }
@@ -61,14 +64,21 @@ impl Built {
 }
 
 impl Program {
+    /// Tells the program which of its tests are meant.
+    pub(super) fn choose(&mut self, arguments: &'static [&'static str]) {
+        self.arguments = arguments;
+        self.choice = format!("{} -- {}", self.choice, arguments.join(" "));
+    }
+
     /// For a file's name: `runner-e2e-test-engine`.
     pub(super) fn name(&self) -> String {
-        self.choice.trim_start_matches("-p ").trim_start_matches('-').replace(" --", "-").replace(' ', "-")
+        let choice = self.choice.split(" -- ").next().unwrap_or_default();
+        choice.trim_start_matches("-p ").trim_start_matches('-').replace(" --", "-").replace(' ', "-")
     }
 
     /// The examples in doc comments: rustdoc compiles them, and cargo tells it how.
     pub(super) fn documentation() -> Self {
-        Self { choice: "--doc".to_owned(), built: None }
+        Self { choice: "--doc".to_owned(), built: None, arguments: &[] }
     }
 
     /// What runs it. Where it is `patient`, all else goes first.
@@ -82,6 +92,7 @@ impl Program {
         }
         // As cargo does it.
         command.current_dir(folder).env("CARGO_MANIFEST_DIR", folder).env("CARGO_PKG_NAME", package);
+        command.args(self.arguments);
         command
     }
 }

@@ -1,0 +1,132 @@
+//! Joins to which something happens.
+
+use std::time::Duration;
+
+use runner_harness::{ControlPlane, Parts, Spawned, eventually};
+
+const NEWEST: &str = "1.36";
+const LONG: Duration = Duration::from_secs(120);
+
+/// `runner kubeadm-join` of the second node, under way, with its events on standard output.
+fn joining(plane: &ControlPlane) -> Spawned {
+    plane.write_join_config(1);
+    plane.nodes[1].start_runner(&["kubeadm-join", "--config=/etc/join.yaml", "--output=json"])
+}
+
+/// Killed at every step of etcd's join, each time started again by the same command.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn killed_at_every_step_and_gone_on_with() {
+    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
+    plane.init().await;
+    for step in ["discover", "check", "lock", "add-learner", "start-member", "sync", "promote", "verify"] {
+        let mut run = joining(&plane);
+        run.event("step-started", step, LONG).await;
+        run.kill();
+    }
+    plane.runner_join(1, &[]).await;
+    plane.assert_voters(&[0, 1]).await;
+}
+
+/// Killed while kubeadm works for it: kubeadm goes with it or goes on alone, and the same command gets to the end.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn killed_while_kubeadm_is_at_work() {
+    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
+    plane.init().await;
+    let node = &plane.nodes[1];
+    // The first part of kubeadm's, in the middle of which it writes the certificates; then the second, when the kubelet has begun.
+    for seen in ["/etc/kubernetes/pki/ca.crt", "/var/lib/kubelet/config.yaml"] {
+        let run = joining(&plane);
+        let there = async || node.has(seen).then_some(()).ok_or("not yet");
+        eventually(seen, LONG, there).await;
+        run.kill();
+    }
+    plane.runner_join(1, &[]).await;
+    plane.assert_voters(&[0, 1]).await;
+}
+
+/// The kubelet does not run: said as that, undone, and the same command goes on when it does.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn a_kubelet_that_does_not_run() {
+    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
+    plane.init().await;
+    plane.nodes[1].stop_kubelet().await;
+    let ended = joining(&plane).finish(LONG * 2).await;
+    assert_ne!(ended.code(), Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("kubelet"), "{}", ended.stderr);
+    plane.assert_voters(&[0]).await;
+    plane.nodes[1].start_kubelet();
+    plane.runner_join(1, &[]).await;
+    plane.assert_voters(&[0, 1]).await;
+}
+
+/// etcd's image is not on the node and cannot be pulled: said with the runtime's words, undone; then it is there.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn an_image_that_is_missing() {
+    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
+    plane.init().await;
+    plane.write_join_config(1);
+    let missing = "--image=registry.k8s.io/etcd:0.0.0-none";
+    let node = &plane.nodes[1];
+    let ended = node.runner(&["kubeadm-join", "--config=/etc/join.yaml", missing, "--output=json"]).await;
+    assert_ne!(ended.code(), Some(0), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("0.0.0-none") || ended.stdout.contains("ErrImagePull"),
+        "{}\n{}",
+        ended.stdout,
+        ended.stderr
+    );
+    plane.assert_voters(&[0]).await;
+    plane.runner_join(1, &[]).await;
+    plane.assert_voters(&[0, 1]).await;
+}
+
+/// The power goes in the middle of the join, and comes back: the same command gets to the end. Then it goes once more, and etcd comes back
+/// by itself.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn a_node_that_is_switched_off_and_on() {
+    let mut plane = ControlPlane::of(&Parts::of(NEWEST), 3);
+    plane.init().await;
+    plane.runner_join(2, &[]).await;
+    for step in ["add-learner", "sync"] {
+        let mut run = joining(&plane);
+        run.event("step-started", step, LONG).await;
+        plane.nodes[1].switch_off();
+        run.kill();
+        plane.switch_on(1);
+    }
+    plane.runner_join(1, &[]).await;
+    plane.assert_voters(&[0, 1, 2]).await;
+    plane.nodes[1].switch_off();
+    plane.switch_on(1);
+    let back = async || plane.nodes[1].etcd().await?.get("any", None).await.map_err(anyhow::Error::from);
+    eventually("etcd to come back", LONG, back).await;
+    plane.assert_voters(&[0, 1, 2]).await;
+}
+
+/// kubeadm upgrades a manifest that runner has written.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn kubeadm_upgrades_a_member_that_runner_has_made() {
+    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
+    plane.init().await;
+    plane.runner_join(1, &[]).await;
+    let node = &plane.nodes[1];
+    // Another tag of the same program, as a patch of etcd would be.
+    let old = format!("registry.k8s.io/etcd:{}-0", plane.parts.etcd);
+    let new = format!("registry.k8s.io/etcd:{}-1", plane.parts.etcd);
+    let tag = ["--address=/run/containerd/containerd.sock", "--namespace=k8s.io", "images", "tag", &old, &new];
+    node.run("ctr", &tag).await.expect_code(0);
+    let config = node.kubectl(&["--namespace=kube-system", "get", "configmap", "kubeadm-config", "--output=yaml"]).await;
+    node.write("/tmp-config.yaml", &config.replace(&format!("{}-0", plane.parts.etcd), &format!("{}-1", plane.parts.etcd)));
+    node.kubectl(&["apply", "--filename=/tmp-config.yaml"]).await;
+    let before = node.read("/etc/kubernetes/manifests/etcd.yaml");
+    node.kubeadm(&["upgrade", "node", "--etcd-upgrade=true", "--ignore-preflight-errors=all"]).await.expect_code(0);
+    let after = node.read("/etc/kubernetes/manifests/etcd.yaml");
+    assert!(before.contains(&old) && after.contains(&new), "--- before\n{before}\n--- after\n{after}");
+    plane.assert_voters(&[0, 1]).await;
+}

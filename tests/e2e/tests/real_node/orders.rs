@@ -1,0 +1,163 @@
+//! Runner, `kubeadm reset`, `kubeadm join`, etcd's own commands and `kill -9` in every order that can hurt: runner never harms a member that
+//! is not its own, and always says what is to be done.
+
+use std::time::Duration;
+
+use runner_harness::{ControlPlane, Finished, Parts};
+
+const NEWEST: &str = "1.36";
+const LONG: Duration = Duration::from_secs(120);
+
+/// A cluster of one, and a second node whose run was killed when this step had begun.
+async fn killed_at(step: &str) -> ControlPlane {
+    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
+    plane.init().await;
+    kill_at(&plane, step).await;
+    plane
+}
+
+async fn kill_at(plane: &ControlPlane, step: &str) {
+    plane.write_join_config(1);
+    let mut run = plane.nodes[1].start_runner(&["kubeadm-join", "--config=/etc/join.yaml", "--output=json"]);
+    run.event("step-started", step, LONG).await;
+    run.kill();
+}
+
+fn text(ended: &Finished) -> String {
+    format!("{}{}", ended.stdout, ended.stderr)
+}
+
+/// A run is killed; the node is reset, and joined by kubeadm itself. The old run's rollback does not touch the healthy voter.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn an_old_run_does_not_harm_a_node_that_kubeadm_has_joined() {
+    let plane = killed_at("sync").await;
+    plane.reset(1).await;
+    plane.kubeadm_join(1).await;
+    plane.assert_voters(&[0, 1]).await;
+    let node = &plane.nodes[1];
+    let status = node.runner(&["status"]).await.expect_code(0);
+    assert!(status.stderr.contains("is unfinished"), "{}", text(&status));
+    let back = node.runner(&["rollback"]).await;
+    assert!(!text(&back).contains("remove"), "advice to remove a healthy voter:\n{}", text(&back));
+    back.expect_code(0);
+    plane.assert_voters(&[0, 1]).await;
+    assert!(node.has("/etc/kubernetes/manifests/etcd.yaml") && node.has("/var/lib/etcd/member"));
+    let status = node.runner(&["status"]).await.expect_code(0);
+    assert!(!status.stderr.contains("is unfinished"), "{}", text(&status));
+}
+
+/// The same, and the old run is gone on with.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn an_old_run_is_not_gone_on_with_on_a_node_that_kubeadm_has_joined() {
+    for step in ["start-member", "promote"] {
+        let plane = killed_at(step).await;
+        plane.reset(1).await;
+        plane.kubeadm_join(1).await;
+        let ended = plane.nodes[1].runner(&["resume"]).await;
+        assert!(!text(&ended).contains("remove"), "{}", text(&ended));
+        plane.assert_voters(&[0, 1]).await;
+        let status = plane.nodes[1].runner(&["status"]).await.expect_code(0);
+        assert!(!status.stderr.contains("is unfinished"), "{}", text(&status));
+    }
+}
+
+/// A run is killed and the node is reset: with the certificates gone, what is unfinished is said and closed; then the node is joined again.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn a_reset_node_says_what_is_unfinished_and_ends_it() {
+    for step in ["add-learner", "sync", "promote"] {
+        let plane = killed_at(step).await;
+        plane.reset(1).await;
+        plane.assert_voters(&[0]).await;
+        let node = &plane.nodes[1];
+        let status = node.runner(&["status"]).await;
+        assert!(status.stderr.contains("is unfinished"), "{}", text(&status));
+        let back = node.runner(&["rollback"]).await.expect_code(0);
+        assert!(back.stderr.contains("closed"), "{}", text(&back));
+        let again = node.runner(&["rollback"]).await.expect_code(2);
+        assert!(again.stderr.contains("is unfinished"), "no run is: {}", text(&again));
+        plane.runner_join(1, &[]).await;
+        plane.assert_voters(&[0, 1]).await;
+    }
+}
+
+/// The same without a rollback in between: a new join of the node does not go on with a run whose node is gone.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn a_reset_node_is_joined_again_at_once() {
+    for step in ["add-learner", "sync", "promote", "verify"] {
+        let plane = killed_at(step).await;
+        plane.reset(1).await;
+        plane.runner_join(1, &[]).await;
+        plane.assert_voters(&[0, 1]).await;
+    }
+}
+
+/// Somebody removes the learner of a killed run by hand.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn a_learner_that_was_removed_by_hand() {
+    let plane = killed_at("sync").await;
+    let mut client = plane.nodes[0].etcd().await.expect("it answers");
+    let list = client.member_list().await.expect("it answers");
+    let own = list.members().iter().find(|m| m.peer_urls()[0] == plane.nodes[1].peer_url()).expect("it was added");
+    client.member_remove(own.id()).await.expect("a learner may go");
+    let back = plane.nodes[1].runner(&["rollback"]).await.expect_code(0);
+    assert!(!plane.nodes[1].has("/var/lib/etcd/member"), "{}", text(&back));
+    plane.assert_voters(&[0]).await;
+    plane.runner_join(1, &[]).await;
+    plane.assert_voters(&[0, 1]).await;
+}
+
+/// A node that has joined is joined again, rolled back and resumed: nothing happens to it.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn a_node_that_has_joined_is_left_alone() {
+    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
+    plane.init().await;
+    plane.runner_join(1, &[]).await;
+    let node = &plane.nodes[1];
+    for command in ["rollback", "resume"] {
+        let ended = node.runner(&[command]).await;
+        assert_eq!(ended.code(), Some(2), "{}", text(&ended));
+        plane.assert_voters(&[0, 1]).await;
+    }
+    plane.runner_join(1, &[]).await;
+    plane.assert_voters(&[0, 1]).await;
+    // And one that runner has never seen.
+    let first = plane.nodes[0].runner(&["rollback"]).await;
+    assert_eq!(first.code(), Some(2), "{}", text(&first));
+    plane.assert_voters(&[0, 1]).await;
+}
+
+/// etcd is killed while its run is; both come back.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn etcd_and_its_run_are_killed_together() {
+    let plane = killed_at("sync").await;
+    for id in plane.nodes[1].processes("etcd") {
+        let id = rustix::process::Pid::from_raw(id.try_into().expect("a process id")).expect("a process id");
+        rustix::process::kill_process(id, rustix::process::Signal::KILL).expect("it runs");
+    }
+    plane.runner_join(1, &[]).await;
+    plane.assert_voters(&[0, 1]).await;
+}
+
+/// The API server's name leads nowhere when a run is undone: etcd is enough for that.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn a_run_is_undone_while_the_api_server_is_away() {
+    let plane = killed_at("sync").await;
+    let node = &plane.nodes[1];
+    let hosts = node.read("/etc/hosts");
+    node.write("/etc/hosts", &hosts.replace("10.77.0.11 api", "10.77.0.250 api"));
+    let back = node.runner(&["rollback"]).await;
+    assert!([Some(0), Some(15)].contains(&back.code()), "{}", text(&back));
+    plane.assert_voters(&[0]).await;
+    assert!(!node.has("/var/lib/etcd/member"), "{}", text(&back));
+    node.write("/etc/hosts", &hosts);
+    plane.runner_join(1, &[]).await;
+    plane.assert_voters(&[0, 1]).await;
+}

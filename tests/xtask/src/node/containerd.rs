@@ -1,0 +1,50 @@
+//! The container runtime: containerd by Go, runc from Debian, and the program of a pod's first container.
+
+use std::{fs, path::PathBuf, process::Command, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{is_of, texts};
+use crate::{context::Context, process, say, scratch::Scratch, setup::debian::PrivateApt};
+
+const MODULE: &str = "tests/containerd";
+const PROGRAMS: [&str; 3] = ["containerd", "containerd-shim-runc-v2", "ctr"];
+/// Two minutes on two idle cores; ten times that for a slow or busy machine.
+const LIMIT: Duration = Duration::from_secs(1500);
+
+/// Where they are.
+pub(super) fn folder(context: &Context) -> PathBuf {
+    super::folder(context).join("containerd")
+}
+
+/// Builds them, unless they are there.
+pub(super) fn build(context: &Context) -> Result<()> {
+    let inputs = texts(context, &["go.mod", "main.go"].map(|file| format!("{MODULE}/{file}")))?;
+    if is_of(&folder(context), &inputs) {
+        return Ok(());
+    }
+    say::timed("containerd: building with Go", || {
+        let scratch = Scratch::new(&context.tools, "containerd")?;
+        let mut go = super::kubernetes::go(context, MODULE)?;
+        go.args(["-tags", "no_btrfs no_devmapper no_zfs", "-ldflags", "-s -w", "-o"]).arg(scratch.path());
+        go.args(PROGRAMS.map(|name| format!("github.com/containerd/containerd/v2/cmd/{name}")));
+        context.quiet("containerd", &mut go, LIMIT)?;
+        let mut go = super::kubernetes::go(context, MODULE)?;
+        go.args(["-ldflags", "-s -w", "-o"]).arg(scratch.path().join("pause")).arg(".");
+        context.quiet("pause", &mut go, LIMIT)?;
+        let runc = scratch.path().join("runc");
+        match process::on_path("runc") {
+            Some(there) => fs::copy(there, &runc).map(drop).context("failed to copy runc")?,
+            None => {
+                let apt = PrivateApt::open(context, "bookworm")?;
+                let unpacked = apt.unpack(&["runc"])?;
+                fs::copy(unpacked.join("usr/sbin/runc"), &runc).context("failed to copy Debian's runc")?;
+            }
+        }
+        if let Err(error) = process::output(Command::new(&runc).arg("--version")) {
+            bail!("runc does not run here ({error:#}); hint: apt-get install libseccomp2");
+        }
+        fs::write(scratch.path().join("inputs"), &inputs)?;
+        scratch.publish(scratch.path(), &folder(context))
+    })
+}

@@ -1,0 +1,71 @@
+//! Kubernetes' own programs, as one that looks at its own name: `tests/kubeadm`.
+
+use std::{fs, os::unix::fs::symlink, path::PathBuf, process::Command, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{images, is_of, texts};
+use crate::{context::Context, process, say, scratch::Scratch, setup::etcd};
+
+/// Those whose `go.mod` is in `tests/kubeadm`.
+pub(super) const MINORS: [&str; 3] = ["1.36", "1.35", "1.33"];
+const MODULE: &str = "tests/kubeadm";
+pub(super) const NAMES: [&str; 6] =
+    ["kubeadm", "kubelet", "kubectl", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+/// A quarter of an hour on two idle cores; six times that for a slow or busy machine.
+const LIMIT: Duration = Duration::from_secs(5400);
+
+/// Where those of a minor version (`1.36`) are.
+pub(super) fn folder(context: &Context, minor: &str) -> PathBuf {
+    super::folder(context).join(format!("kubernetes-{minor}"))
+}
+
+/// Builds them and their images, unless they are there. After [`super::containerd::build`].
+pub(super) fn build(context: &Context, minor: &str) -> Result<()> {
+    let server = etcd::built(context, etcd_line(minor))?;
+    let module = format!("v{minor}/go.mod");
+    let mut inputs = texts(context, &[format!("{MODULE}/{module}"), format!("{MODULE}/main.go")])?;
+    inputs.push_str(&server.version);
+    if is_of(&folder(context, minor), &inputs) {
+        return Ok(());
+    }
+    let version = pinned(&inputs).with_context(|| format!("{module} does not require k8s.io/kubernetes"))?.to_owned();
+    say::timed(&format!("Kubernetes {version}: building with Go (a quarter of an hour the first time)"), || {
+        let scratch = Scratch::new(&context.tools, &format!("kubernetes-{minor}"))?;
+        let program = scratch.path().join("kubernetes");
+        let stamp = "k8s.io/component-base/version";
+        let (major, minor_number) = minor.split_once('.').unwrap_or((minor, ""));
+        // Without the stamp kubeadm takes itself for no version at all.
+        let flags =
+            format!("-s -w -X {stamp}.gitVersion={version} -X {stamp}.gitMajor={major} -X {stamp}.gitMinor={minor_number}");
+        let mut go = go(context, MODULE)?;
+        go.args(["-modfile", &module, "-ldflags", &flags, "-o"]).arg(&program).arg(".");
+        context.quiet(&format!("kubernetes-{minor}"), &mut go, LIMIT)?;
+        for name in NAMES {
+            symlink("kubernetes", scratch.path().join(name))?;
+        }
+        let pause = images::write(context, &scratch, &version, &server)?;
+        for (file, text) in [("version", &version), ("etcd", &server.version), ("pause", &pause), ("inputs", &inputs)] {
+            fs::write(scratch.path().join(file), text)?;
+        }
+        scratch.publish(scratch.path(), &folder(context, minor))
+    })
+}
+
+/// The release line of etcd that this Kubernetes comes with (kubeadm's constants.go, `DefaultEtcdVersion`).
+fn etcd_line(minor: &str) -> &'static str {
+    if minor == "1.33" { "3.5" } else { "3.6" }
+}
+
+/// `go build` in a folder of the sources. Without cgo no C compiler is needed, and the programs run in an empty image.
+pub(super) fn go(context: &Context, module: &str) -> Result<Command> {
+    let Some(go) = process::on_path("go") else { bail!("there is no go on the PATH; hint: install Go 1.26 or newer") };
+    let mut build = Command::new(go);
+    build.args(["build", "-trimpath", "-buildvcs=false"]).current_dir(context.source(module));
+    build.env("CGO_ENABLED", "0").env("GOWORK", "off");
+    Ok(build)
+}
+
+fn pinned(module: &str) -> Option<&str> {
+    module.lines().find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes "))
+}
