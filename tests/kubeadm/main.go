@@ -41,7 +41,7 @@ func main() {
 	case "kube-scheduler":
 		command = scheduler.NewSchedulerCommand()
 	case "kubelet":
-		command = kubelet.NewKubeletCommand(context.Background())
+		command = kubeletCommand(kubelet.NewKubeletCommand)
 	case "kubectl":
 		command = kubectl.NewDefaultKubectlCommand()
 	default:
@@ -49,4 +49,12 @@ func main() {
 		os.Exit(2)
 	}
 	os.Exit(cli.Run(command))
+}
+
+// What makes the kubelet's command takes a context since 1.34.
+func kubeletCommand(make any) *cobra.Command {
+	if make, ok := make.(func() *cobra.Command); ok {
+		return make()
+	}
+	return make.(func(context.Context) *cobra.Command)(context.Background())
 }

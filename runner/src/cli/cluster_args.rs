@@ -110,6 +110,11 @@ impl Trust {
         [&self.ca, &self.cert, &self.key].into_iter().flatten()
     }
 
+    /// The first file that is named and is not there any more; none where all are.
+    pub(super) fn lost(&self) -> Option<PathBuf> {
+        self.files().find(|path| matches!(path.try_exists(), Ok(false))).cloned()
+    }
+
     /// The files; none without TLS.
     pub(super) fn tls(&self) -> Option<ClientTls> {
         (!self.insecure).then(|| ClientTls {

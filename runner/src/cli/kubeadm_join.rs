@@ -9,7 +9,8 @@ use super::defaults::Defaults;
 use super::execution::execute_run;
 use super::join::{JoinArgs, Prepared, warn_insecure};
 use super::kubeadm_args::{IMAGE_REPOSITORY, Unread, of_cluster};
-use super::{Ended, Frame, Output, bad_input, resume, signals};
+use super::state_dir::MemberState;
+use super::{Ended, Frame, Output, bad_input, reset, resume, signals};
 use crate::config::kubeadm::{ClusterDocument, Documents, NodeKind};
 use crate::kubeadm::{Done, Driver, Folder, Line, Makings, Part, Plan, Program, shell};
 use crate::kubernetes::Api;
@@ -38,6 +39,7 @@ struct Journey<'a> {
     documents: Documents,
     program: Program,
     folder: Folder,
+    state: MemberState,
     frame: Frame,
 }
 
@@ -66,15 +68,15 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     }
     warn_insecure(&args.join, frame);
     let named = layered_name(&args.join, &defaults, &documents)?;
-    let record = args.join.state.member(&defaults, &named)?.kubeadm_record();
-    let folder = Folder { kubernetes: PathBuf::from(KUBERNETES), record };
+    let state = args.join.state.member(&defaults, &named)?;
+    let folder = Folder { kubernetes: PathBuf::from(KUBERNETES), record: state.kubeadm_record() };
     let done = folder.done();
     let has = |file: &str| folder.kubernetes.join(file).exists();
     let finds = !args.join.cluster.endpoints.is_empty() || has("admin.conf");
     let can_check = trusted(&args.join, &defaults, &documents) && has("manifests") && finds;
     let plan = Plan::driven(&makings, &done, can_check);
     let frame = Frame { global: frame.global, printer: frame.printer, defaults };
-    let mut journey = Journey { join: &args.join, documents, program, folder, frame };
+    let mut journey = Journey { join: &args.join, documents, program, folder, state, frame };
     journey.tell(&done);
     journey.go(&plan).await
 }
@@ -171,6 +173,10 @@ impl Journey<'_> {
     async fn check(&mut self) -> Ended {
         self.choose_image().await?;
         signals::between()?;
+        // A vote is never taken away here: the check says what is to be done about a voter without its data.
+        if self.state.peek()?.is_some_and(|seen| !seen.state.promoted) {
+            reset::undo(&self.state, &self.frame).await?;
+        }
         let checked = check(self.join, Whom::ControlPlane, &self.frame).await;
         signals::over();
         checked
@@ -187,6 +193,7 @@ impl Journey<'_> {
         self.choose_image().await?;
         let Prepared { plan, setup, state } = self.join.prepare(true, &self.frame).await?;
         signals::between()?;
+        reset::undo(&state, &self.frame).await?;
         let journal = state.journal()?;
         if journal.state().unfinished() {
             self.frame.printer.say("an earlier join of this member has not come to its end: going on with it");
@@ -225,7 +232,14 @@ impl Journey<'_> {
         let printer = self.frame.printer;
         printer.say("kubeadm's part is as it was: the kubelet runs, and waits for an etcd on this node");
         let again = shell(&given(std::env::args()).collect::<Vec<_>>());
-        printer.say(&format!("`runner kubeadm-join {again}` goes on from here, `kubeadm reset` takes kubeadm's part back"));
+        // kubeadm removes a member only from a node that is registered, and its certificates always.
+        let first = match self.state.peek() {
+            Ok(Some(seen)) if seen.state.unfinished() => "first `runner rollback` and then ",
+            _ => "",
+        };
+        printer.say(&format!(
+            "`runner kubeadm-join {again}` goes on from here; {first}`kubeadm reset` takes kubeadm's part back"
+        ));
     }
 }
 

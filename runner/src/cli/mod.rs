@@ -51,6 +51,7 @@ mod policy;
 mod policy_args;
 mod profile;
 mod rbac;
+mod reset;
 mod resume;
 mod setup;
 mod signals;

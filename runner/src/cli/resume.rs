@@ -4,6 +4,7 @@ use super::cluster_args::endpoint;
 use super::defaults::Defaults;
 use super::execution::execute_run;
 use super::mandatory;
+use super::reset;
 use super::setup::Setup;
 use super::state_dir::{MemberState, StateArgs};
 use super::{Ended, Frame, bad_input};
@@ -81,6 +82,9 @@ async fn run(args: Args, operation: Operation, frame: &Frame) -> Ended {
     let judged = journal.state().promoted || journal.state().undo_intended;
     if operation == Operation::Resume && !judged {
         mandatory::held_by(&frame.defaults, &setup)?;
+    }
+    if let Some(lost) = setup.trust.lost() {
+        return reset::end(operation, &lost, &plan, &setup, journal, frame).await;
     }
     let setup = if operation == Operation::Rollback {
         setup.without_absent(&frame.defaults.distribution, frame.printer)

@@ -130,3 +130,20 @@ async fn kubeadm_upgrades_a_member_that_runner_has_made() {
     assert!(before.contains(&old) && after.contains(&new), "--- before\n{before}\n--- after\n{after}");
     plane.assert_voters(&[0, 1]).await;
 }
+
+/// etcd ends as soon as it is started: its own last words are told, as they are over the stand-in kubelet.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn an_etcd_that_ends_at_once() {
+    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
+    plane.init().await;
+    plane.write_join_config(1);
+    let node = &plane.nodes[1];
+    let crashing = ["kubeadm-join", "--config=/etc/join.yaml", "--etcd-arg=--no-such-flag"];
+    let ended = node.runner(&crashing).await.expect_code(15);
+    assert!(ended.stderr.contains("flag provided but not defined: -no-such-flag"), "{}", ended.stderr);
+    plane.assert_voters(&[0]).await;
+    assert!(!node.has("/etc/kubernetes/manifests/etcd.yaml") && node.processes("etcd").is_empty());
+    plane.runner_join(1, &[]).await;
+    plane.assert_voters(&[0, 1]).await;
+}

@@ -5,3 +5,4 @@
 mod faults;
 mod joins;
 mod orders;
+mod standins;

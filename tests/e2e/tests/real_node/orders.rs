@@ -27,6 +27,14 @@ fn text(ended: &Finished) -> String {
     format!("{}{}", ended.stdout, ended.stderr)
 }
 
+/// Nobody is told to remove, stop or empty a voter.
+fn assert_no_harm_advised(ended: &Finished) {
+    let said = text(ended);
+    for advice in ["member remove", "stop the member", "remove /var/lib/etcd", " aside"] {
+        assert!(!said.contains(advice), "{said}");
+    }
+}
+
 /// A run is killed; the node is reset, and joined by kubeadm itself. The old run's rollback does not touch the healthy voter.
 #[tokio::test]
 #[ignore = "cargo xtask node"]
@@ -38,9 +46,14 @@ async fn an_old_run_does_not_harm_a_node_that_kubeadm_has_joined() {
     let node = &plane.nodes[1];
     let status = node.runner(&["status"]).await.expect_code(0);
     assert!(status.stderr.contains("is unfinished"), "{}", text(&status));
+    // kubeadm has taken over the learner that its reset had left, or made a new one: in either case a voter stays.
     let back = node.runner(&["rollback"]).await;
-    assert!(!text(&back).contains("remove"), "advice to remove a healthy voter:\n{}", text(&back));
-    back.expect_code(0);
+    assert_no_harm_advised(&back);
+    if back.code() == Some(16) {
+        node.runner(&["resume"]).await.expect_code(0);
+    } else {
+        back.expect_code(17);
+    }
     plane.assert_voters(&[0, 1]).await;
     assert!(node.has("/etc/kubernetes/manifests/etcd.yaml") && node.has("/var/lib/etcd/member"));
     let status = node.runner(&["status"]).await.expect_code(0);
@@ -56,43 +69,79 @@ async fn an_old_run_is_not_gone_on_with_on_a_node_that_kubeadm_has_joined() {
         plane.reset(1).await;
         plane.kubeadm_join(1).await;
         let ended = plane.nodes[1].runner(&["resume"]).await;
-        assert!(!text(&ended).contains("remove"), "{}", text(&ended));
+        assert_no_harm_advised(&ended);
         plane.assert_voters(&[0, 1]).await;
         let status = plane.nodes[1].runner(&["status"]).await.expect_code(0);
         assert!(!status.stderr.contains("is unfinished"), "{}", text(&status));
     }
 }
 
-/// A run is killed and the node is reset: with the certificates gone, what is unfinished is said and closed; then the node is joined again.
+/// A run is killed and the node is reset: with the certificates gone, what is unfinished is said and closed. kubeadm leaves a learner in the
+/// list, as it does not know the node yet: whoever obeys what was said removes it, and then the node is joined again.
 #[tokio::test]
 #[ignore = "cargo xtask node"]
 async fn a_reset_node_says_what_is_unfinished_and_ends_it() {
-    for step in ["add-learner", "sync", "promote"] {
-        let plane = killed_at(step).await;
-        plane.reset(1).await;
-        plane.assert_voters(&[0]).await;
-        let node = &plane.nodes[1];
-        let status = node.runner(&["status"]).await;
-        assert!(status.stderr.contains("is unfinished"), "{}", text(&status));
-        let back = node.runner(&["rollback"]).await.expect_code(0);
-        assert!(back.stderr.contains("closed"), "{}", text(&back));
-        let again = node.runner(&["rollback"]).await.expect_code(2);
-        assert!(again.stderr.contains("is unfinished"), "no run is: {}", text(&again));
-        plane.runner_join(1, &[]).await;
-        plane.assert_voters(&[0, 1]).await;
+    let plane = killed_at("sync").await;
+    plane.reset(1).await;
+    let node = &plane.nodes[1];
+    let status = node.runner(&["status"]).await;
+    assert!(status.stderr.contains("is unfinished"), "{}", text(&status));
+    let resumed = node.runner(&["resume"]).await.expect_code(2);
+    assert!(resumed.stderr.contains("`runner rollback` closes the run"), "{}", text(&resumed));
+    let back = node.runner(&["rollback"]).await.expect_code(0);
+    assert!(back.stderr.contains("the run is closed"), "{}", text(&back));
+    let again = node.runner(&["rollback"]).await.expect_code(2);
+    assert!(again.stderr.contains("no run in"), "{}", text(&again));
+    let learner = (plane.nodes[1].peer_url(), true);
+    if plane.members(0).await.contains(&learner) {
+        obey(&plane, &back).await;
     }
+    plane.assert_voters(&[0]).await;
+    plane.runner_join(1, &[]).await;
+    plane.assert_voters(&[0, 1]).await;
 }
 
-/// The same without a rollback in between: a new join of the node does not go on with a run whose node is gone.
+/// Removes the member that was said to be removed, as `etcdctl` would.
+async fn obey(plane: &ControlPlane, said: &Finished) {
+    let rest = said.stderr.split("etcdctl member remove ").nth(1).unwrap_or_else(|| panic!("{}", text(said)));
+    let id: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
+    let mut client = plane.nodes[0].etcd().await.expect("it answers");
+    client.member_remove(u64::from_str_radix(&id, 16).expect("an id")).await.expect("it may go");
+}
+
+/// The same without a rollback in between: a new join of the node undoes the run that nobody can go on with, and begins anew.
 #[tokio::test]
 #[ignore = "cargo xtask node"]
 async fn a_reset_node_is_joined_again_at_once() {
-    for step in ["add-learner", "sync", "promote", "verify"] {
-        let plane = killed_at(step).await;
+    let plane = killed_at("add-learner").await;
+    plane.reset(1).await;
+    for step in ["sync", "promote"] {
+        kill_at(&plane, step).await;
         plane.reset(1).await;
-        plane.runner_join(1, &[]).await;
-        plane.assert_voters(&[0, 1]).await;
     }
+    plane.runner_join(1, &[]).await;
+    plane.assert_voters(&[0, 1]).await;
+}
+
+/// A node is reset when its member votes and kubeadm does not know it yet: the vote stays, and nobody but a person takes it away.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn a_vote_that_a_reset_has_left_is_for_a_person_to_remove() {
+    let plane = ControlPlane::of(&Parts::of(NEWEST), 3);
+    plane.init().await;
+    plane.runner_join(2, &[]).await;
+    kill_at(&plane, "verify").await;
+    plane.reset(1).await;
+    plane.write_join_config(1);
+    let refused = plane.nodes[1].runner(&["kubeadm-join", "--config=/etc/join.yaml"]).await;
+    if plane.members(0).await.len() == 3 {
+        let refused = refused.expect_code(10);
+        assert!(refused.stderr.contains("member-without-its-data"), "{}", text(&refused));
+        obey(&plane, &refused).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    plane.runner_join(1, &[]).await;
+    plane.assert_voters(&[0, 1, 2]).await;
 }
 
 /// Somebody removes the learner of a killed run by hand.

@@ -100,11 +100,15 @@ impl ControlPlane {
         self.told(&what, async || node.runner(&arguments).await.expect_code(0)).await
     }
 
-    /// `kubeadm reset` of a node, and the end of its kubelet. Panics where that fails.
+    /// `kubeadm reset` of a node. Panics where that fails.
     pub async fn reset(&self, number: usize) -> Finished {
         let node = &self.nodes[number];
+        // By systemctl kubeadm does it itself: a kubelet that ran on would start its pods again.
+        node.stop_kubelet().await;
         let what = format!("kubeadm reset of {}", node.name);
-        self.told(&what, async || node.kubeadm(&["reset", "--force"]).await.expect_code(0)).await
+        let reset = self.told(&what, async || node.kubeadm(&["reset", "--force"]).await.expect_code(0)).await;
+        node.start_kubelet();
+        reset
     }
 
     /// Writes the node's JoinConfiguration to `/etc/join.yaml`.

@@ -64,7 +64,7 @@ impl RealNode {
         let script = repository().join("tests/harness/src/control_plane/node.sh");
         let mut unshare = Command::new("unshare");
         unshare.args(["--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "bash"]).arg(script);
-        unshare.arg(&self.folder).arg(cgroup).arg(&self.parts.containerd).arg(&self.parts.kubernetes);
+        unshare.arg(&self.folder).arg(&self.name).arg(cgroup).arg(&self.parts.containerd).arg(&self.parts.kubernetes);
         let mut command = self.host.command(&unshare);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut unshare = command.spawn().unwrap_or_else(|e| panic!("`nsenter` does not run ({e}): install util-linux"));

@@ -2,15 +2,16 @@
 # A control-plane node as process 1 of its own: it has the network, mounts, name and processes of its own that it was started in.
 # Lays out its file system, starts containerd, and is its init and its service manager until its input ends: then the node is off.
 #   $1  the node's folder: what lasts while it is off
-#   $2  its name, which is its group of control groups too
-#   $3  the folder of containerd's programs
-#   $4  the folder of Kubernetes' programs
+#   $2  its name
+#   $3  its group of control groups
+#   $4  the folder of containerd's programs
+#   $5  the folder of Kubernetes' programs
 # The folder has:
 #   etc, lib, opt      the node's own layers over /etc, /var/lib and /opt
 #   kubelet-off        there while the kubelet is not to run, as after `systemctl stop kubelet`
 #   kubelet.log, containerd.log
 set -eu
-folder=$1 name=$2 containerd=$3 kubernetes=$4
+folder=$1 name=$2 group=$3 containerd=$4 kubernetes=$5
 hostname "$name"
 mount --make-rshared /
 
@@ -41,9 +42,9 @@ mkdir -p /etc/cni/net.d /run/lock
 # until it is told which.
 for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*; do
     [ -e "$hierarchy/cgroup.procs" ] || continue
-    mkdir -p "$hierarchy/$name"
+    mkdir -p "$hierarchy/$group"
     for set in cpuset.cpus cpuset.mems; do
-        [ ! -e "$hierarchy/$set" ] || cat "$hierarchy/$set" >"$hierarchy/$name/$set"
+        [ ! -e "$hierarchy/$set" ] || cat "$hierarchy/$set" >"$hierarchy/$group/$set"
     done
 done
 
@@ -74,7 +75,7 @@ while true; do
             KUBELET_KUBEADM_ARGS=''
             [ ! -e /var/lib/kubelet/kubeadm-flags.env ] || . /var/lib/kubelet/kubeadm-flags.env
             kubelet --bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf \
-                --config=/var/lib/kubelet/config.yaml --cgroup-root="/$name" $KUBELET_KUBEADM_ARGS >>"$folder/kubelet.log" 2>&1 &
+                --config=/var/lib/kubelet/config.yaml --cgroup-root="/$group" $KUBELET_KUBEADM_ARGS >>"$folder/kubelet.log" 2>&1 &
             kubelet=$!
         fi
     elif runs; then

@@ -1,0 +1,22 @@
+//! The stand-ins of the other tests, held against the real thing.
+
+use std::process::{Command, Stdio};
+
+use runner_harness::{ControlPlane, Parts, repository};
+
+/// The stand-in API server and the real one are asked the same.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn the_api_server_answers_as_the_stand_in_does() {
+    let plane = ControlPlane::of(&Parts::of("1.36"), 1);
+    plane.init().await;
+    // Its name is known on the nodes only; its address is in its certificate too.
+    let kubeconfig = plane.nodes[0].read("/etc/kubernetes/admin.conf");
+    let server = format!("https://{}:6443", plane.nodes[0].address());
+    let named = kubeconfig.lines().find_map(|line| line.trim().strip_prefix("server: ")).expect("a server");
+    let kubeconfig = plane.scratch().write("admin.conf", kubeconfig.replace(named, &server));
+    let mut suite = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    suite.args(["test", "--package", "runner-e2e", "--test", "kubernetes_api"]).current_dir(repository());
+    let ended = suite.env("RUNNER_TEST_KUBECONFIG", kubeconfig).stdin(Stdio::null()).status().expect("cargo runs");
+    assert!(ended.success(), "the real one answers otherwise; see above");
+}
