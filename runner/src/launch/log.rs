@@ -90,11 +90,12 @@ pub(super) fn tail(path: &Path, lines: usize) -> Vec<String> {
 /// The last lines of a text that etcd wrote, readable, oldest first.
 pub(super) fn last(text: &str, lines: usize) -> Vec<String> {
     let mut shown = Vec::new();
-    let mut in_stack = false;
+    let mut in_noise = false;
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        // Go prints a page of stack behind a panic: the panic itself was the line before.
-        in_stack = (in_stack && !line.starts_with('{')) || line.starts_with("goroutine ");
-        if !in_stack {
+        // Go prints a page of stack behind a panic, and the usage of all flags behind one that it does not know: what counts is the line
+        // before.
+        in_noise = (in_noise && !line.starts_with('{')) || line.starts_with("goroutine ") || line == "Usage:";
+        if !in_noise {
             shown.push(readable(line));
         }
     }
@@ -144,6 +145,13 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+
+    /// As 3.4 to 3.6 print it.
+    #[test]
+    fn a_flag_that_it_does_not_know_is_its_last_word() {
+        let text = "{\"level\":\"info\",\"msg\":\"starts\"}\nflag provided but not defined: -no-such-flag\nUsage:\n\n  etcd [flags]\n    Start\n";
+        assert_eq!(last(text, 5), ["info: starts", "flag provided but not defined: -no-such-flag"]);
+    }
 
     #[test]
     fn only_the_last_start_is_told() {

@@ -35,6 +35,9 @@ pub struct KubeletOptions {
     pub prefix: Vec<String>,
     /// Times of the kubelet (probe periods, delays, grace) are divided by this, so that tests need not wait as long.
     pub hurry: u32,
+    /// So long after the end of a pod whose manifest is gone its container is started once more, for a moment. A real kubelet (1.36) does that
+    /// to an etcd that ends by itself, as a removed member does, right when its manifest is taken away.
+    pub starts_once_more: Option<Duration>,
     /// Told of each change of a pod.
     pub on_pod: OnPod,
 }
@@ -48,6 +51,7 @@ impl KubeletOptions {
             node: node.to_owned(),
             prefix: Vec::new(),
             hurry: 10,
+            starts_once_more: None,
             on_pod: Box::new(|_| {}),
         }
     }
@@ -147,7 +151,17 @@ fn watch(mut options: KubeletOptions, shared: &Shared) {
             pods.iter().filter(|(path, pod)| found.get(*path) != Some(&pod.spec.text)).map(|(p, _)| p.clone()).collect();
         for path in gone {
             if let Some(mut pod) = pods.remove(&path) {
+                if options.starts_once_more.is_some() {
+                    // So that it is still seen to run.
+                    std::thread::sleep(Duration::from_millis(300));
+                }
                 pod.end();
+                if let Some(after) = options.starts_once_more {
+                    std::thread::sleep(after);
+                    pod.spawn();
+                    std::thread::sleep(Duration::from_millis(500));
+                    pod.kill();
+                }
                 (options.on_pod)(None);
             }
         }

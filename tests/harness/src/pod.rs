@@ -118,9 +118,10 @@ impl PodRun {
         if self.child.as_mut().is_some_and(|child| !matches!(child.try_wait(), Ok(None))) {
             self.child = None;
             self.ready = false;
-            // The first restart comes at once, the next after 10 s, then twice as long each time.
+            // The first restart comes when the kubelet looks at its containers again, which it does each second (kubelet 1.36, PLEG's
+            // genericPlegRelistPeriod), the next after 10 s, then twice as long each time.
             let delay = match self.starts {
-                0 | 1 => Duration::ZERO,
+                0 | 1 => Duration::from_secs(1) / self.hurry,
                 n => Duration::from_secs(10 << (n - 2).min(5)).min(Duration::from_secs(300)) / self.hurry,
             };
             self.next_start = now + delay;
@@ -164,7 +165,7 @@ impl PodRun {
         }
     }
 
-    fn spawn(&mut self) {
+    pub(crate) fn spawn(&mut self) {
         let arguments = self.spec.container.command.iter().flatten().skip(1);
         let mut command = self.behind_prefix(&self.spec.program.display().to_string());
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use tokio::time::Instant;
@@ -32,7 +32,8 @@ const AWAY: Duration = Duration::from_secs(15);
 /// and gives a pod 30 s.
 const KUBELET_ENDS: Duration = Duration::from_secs(60);
 
-/// How long after the manifest's removal a container may still come up that the kubelet was just about to start.
+/// How long after the manifest's removal a container may still come up that the kubelet was just about to start, or to start once more: it
+/// looks at its containers each second, and a removed member ends by itself.
 const SETTLE: Duration = Duration::from_secs(3);
 
 /// How often is looked.
@@ -44,6 +45,7 @@ const EVERY: Duration = Duration::from_millis(100);
 /// to look. It never touches a manifest that runner did not write.
 pub struct StaticPodLauncher {
     config: StaticPodConfig,
+    made: SystemTime,
     /// Since when an etcd that was started is away.
     away: Mutex<Option<Instant>>,
     one_at_a_time: tokio::sync::Mutex<()>,
@@ -55,7 +57,7 @@ impl StaticPodLauncher {
         config.member.make_absolute();
         config.kubelet_config = data_dir::normal(&config.kubelet_config);
         config.manifests_dir = config.manifests_dir.map(|dir| data_dir::normal(&dir));
-        Self { config, away: Mutex::default(), one_at_a_time: tokio::sync::Mutex::default() }
+        Self { config, made: SystemTime::now(), away: Mutex::default(), one_at_a_time: tokio::sync::Mutex::default() }
     }
 
     /// What it was made from, with absolute paths: for the journal.
@@ -249,7 +251,8 @@ impl Launcher for StaticPodLauncher {
             Err(_) => return Running::Unknown,
         };
         let starts = Starts::since(&kubelet.pod_logs(), since);
-        let away = self.stays_away(!runs && starts.newest.is_some());
+        // One that ran before this runner did may have ended with its node: a kubelet that has just come up is not waiting for anything.
+        let away = self.stays_away(!runs && starts.written_since(self.made));
         if runs && starts.restarts < LOOP {
             return Running::Yes;
         }
@@ -296,12 +299,12 @@ impl Launcher for StaticPodLauncher {
             return Ok(Guarded::NotOurs(theirs));
         }
         let removed = folder.remove()?;
-        let seen = self.gone(whose).await?;
-        // A kubelet that has ended the container has seen that the manifest is gone. Else it may be in the middle of a start.
-        let deadline = Instant::now() + SETTLE;
-        while removed && !seen && Instant::now() < deadline {
+        self.gone(whose).await?;
+        // That it has ended is no sign that the kubelet has seen the manifest go: a member that was removed from the list ends by itself.
+        let mut quiet_since = Instant::now();
+        while removed && quiet_since.elapsed() < SETTLE {
             if self.gone(whose).await? {
-                break;
+                quiet_since = Instant::now();
             }
             tokio::time::sleep(EVERY).await;
         }

@@ -44,6 +44,12 @@ impl Starts {
         Self { newest, restarts }
     }
 
+    /// Whether the newest one was written to since this moment.
+    pub(super) fn written_since(&self, moment: SystemTime) -> bool {
+        let written = self.newest.as_ref().and_then(|file| file.metadata().ok()?.modified().ok());
+        written.is_some_and(|written| written >= moment)
+    }
+
     /// The last lines of the newest log, readable, oldest first.
     pub(super) fn last_words(&self, lines: usize) -> Vec<String> {
         let bytes = self.newest.as_ref().and_then(|path| log::end_of(path).ok()).unwrap_or_default();

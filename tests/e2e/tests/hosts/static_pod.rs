@@ -71,6 +71,25 @@ impl Pods {
     }
 }
 
+/// A member that is removed from the list ends by itself, and a kubelet in the middle of it starts it once more: not on a folder that was
+/// emptied meanwhile.
+#[tokio::test]
+async fn an_undo_waits_for_a_kubelet_that_starts_the_member_once_more() {
+    let stage = Stage::set(1, &newest(), Tls::On).await;
+    let pods =
+        Pods::with(&stage.cluster.scratch, &stage.node, |kubelet| kubelet.starts_once_more = Some(Duration::from_secs(1)));
+    let mut join = Spawned::start(pods.launching(stage.node.join(&stage.cluster.endpoints())));
+    join.event("step-started", "sync", SOON).await;
+    join.kill();
+    let serves = async || stage.node.client().await.status().await;
+    eventually("the learner to serve", SOON, serves).await;
+    stage.node.rollback().finish(SOON).await.expect_code(0);
+    pods.assert_baseline(&stage).await;
+    // Nor later.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    pods.assert_baseline(&stage).await;
+}
+
 async fn grow_to_three(etcd: &EtcdBinary) {
     let scratch = Scratch::new();
     let first = Node::plan(&scratch, "n1", etcd, Tls::On);

@@ -69,7 +69,7 @@ async fn an_image_that_is_missing() {
     let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
     plane.init().await;
     plane.write_join_config(1);
-    let missing = "--image=registry.k8s.io/etcd:0.0.0-none";
+    let missing = "--image=registry.k8s.io/etcd:3.6.99-0";
     let node = &plane.nodes[1];
     let ended = node.runner(&["kubeadm-join", "--config=/etc/join.yaml", missing, "--output=json"]).await;
     assert_ne!(ended.code(), Some(0), "{}", ended.stderr);
