@@ -5,15 +5,20 @@ use std::time::Duration;
 use super::run::Run;
 use crate::clock;
 use crate::cluster::oracle::{Change, Forecast, Link, Situation};
-use crate::cluster::{MemberId, Result as ClusterResult};
+use crate::cluster::{MemberId, Result as ClusterResult, View};
 use crate::event::EventKind;
 
 /// An observation older than this is made anew before a promotion, the one change that there is no way back from.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// Asks the oracle by the last observation, or a new one where there is none, and tells what it says unless that was told last.
+/// Asks the oracle by the last observation, or a new one where there is none that knows the member, and tells what it says unless that was
+/// told last.
 pub(super) async fn tell(run: &mut Run, change: &Change) -> ClusterResult<Forecast> {
-    let view = match &run.view {
+    let knows = |view: &View| match change {
+        Change::Promote(id) | Change::Remove(id) => view.get(*id).is_some(),
+        _ => true,
+    };
+    let view = match run.view.as_ref().filter(|view| knows(view)) {
         Some(view) => view.clone(),
         None => run.observe().await?,
     };

@@ -103,6 +103,20 @@ fn every_change_is_foretold() {
 }
 
 #[test]
+fn the_removal_of_an_undo_is_foretold() {
+    // Before anything was observed with the new member in it.
+    let faults = Faults::none().when(When::Call(Op::Start, 1), Incident::Refuse(Op::Start, Reason::PermissionDenied));
+    let world = World::of("3.5.16", 3, faults);
+    assert_ne!(virtually(world.run(Operation::Join)).outcome, Outcome::Joined);
+    let events = world.events();
+    let removal = events.iter().find_map(|event| match &event.kind {
+        EventKind::Forecast(forecast) if forecast.change.starts_with("remove ") => Some(forecast.accepted()),
+        _ => None,
+    });
+    assert_eq!(removal, Some(true), "{events:?}");
+}
+
+#[test]
 fn joining_again_changes_nothing() {
     let world = World::of("3.5.35", 3, Faults::none());
     virtually(async {
