@@ -6,10 +6,12 @@ use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustix::io::Errno;
+use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_open, pidfd_send_signal, waitid};
+use rustix::time::{ClockId, clock_gettime};
 use tokio::io::unix::AsyncFd;
 
 use super::refuse;
@@ -42,6 +44,26 @@ pub(super) fn find(data_dir: &Path, program: &Path) -> Vec<Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let ids = entries.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?));
     ids.filter(|pid| uses(*pid, data_dir, program)).collect()
+}
+
+/// When every living process of this program was started, whoever did it; to 10 ms.
+pub(super) fn started(program: &str) -> Vec<SystemTime> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path());
+    let of_it = entries.filter(|folder| {
+        let line = fs::read(folder.join("cmdline")).unwrap_or_default();
+        let first = line.split(|byte| *byte == 0).next().unwrap_or_default();
+        Path::new(&*String::from_utf8_lossy(first)).file_name().is_some_and(|name| name == program)
+    });
+    let boot = clock_gettime(ClockId::Boottime);
+    let up = Duration::new(boot.tv_sec.unsigned_abs(), u32::try_from(boot.tv_nsec).unwrap_or(0));
+    let began = |folder: PathBuf| {
+        let stat = fs::read_to_string(folder.join("stat")).ok()?;
+        // The program's name is in parentheses and may hold anything; the start, in ticks since the boot, is the 22nd field of proc(5).
+        let ticks: u64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+        let since_boot = Duration::from_millis(ticks * 1000 / clock_ticks_per_second());
+        Some(SystemTime::now() - up.checked_sub(since_boot)?)
+    };
+    of_it.filter_map(began).collect()
 }
 
 impl Process {
@@ -199,6 +221,23 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
+
+    #[test]
+    fn a_program_is_found_by_its_name_with_its_start() {
+        let before = SystemTime::now();
+        let folder = tempfile::tempdir().unwrap();
+        // A name of its own, with what could be taken for the end of the name in `stat`.
+        let program = folder.path().join("nap) 1 2");
+        std::os::unix::fs::symlink("/bin/sleep", &program).unwrap();
+        let mut child = Command::new(&program).arg("60").spawn().unwrap();
+        let found = started("nap) 1 2");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let &[start] = &*found else { panic!("{found:?}") };
+        let early = before - Duration::from_millis(50);
+        assert!(start >= early && start <= SystemTime::now(), "{start:?}, and not before {before:?}");
+        assert!(started("nap) 1 2").is_empty());
+    }
 
     #[test]
     fn the_data_directory_is_read_off_the_command_line() {

@@ -10,7 +10,7 @@ pub use binaries::{
     runner_bin, target_dir,
 };
 pub use cluster::{ClusterOptions, RealCluster};
-pub use control_plane::{ControlPlane, Parts, RealNode, report};
+pub use control_plane::{ControlPlane, Parts, RealNode};
 pub use hosts::{Family, Host, Network, in_a_network_of_its_own};
 pub use kube_api::{Call, KubeApi, Mischief};
 pub use kubeadm::Kubeadm;

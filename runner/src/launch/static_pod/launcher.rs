@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::folder::{Folder, Found};
 use super::image;
 use super::kubelet::Kubelet;
+use super::letting_go::Pods;
 use super::manifest::{self, manifest, mounts};
 use super::pod_log::Starts;
 use super::probes::Probes;
@@ -28,16 +29,8 @@ const LOOP: u64 = 2;
 /// An etcd that was started and has been away for so long waits for the kubelet's back-off, which begins at 10 s.
 const AWAY: Duration = Duration::from_secs(15);
 
-/// How long the kubelet may take to end the container once the manifest is gone: it looks at its folder every 20 s at the latest,
-/// and gives a pod 30 s.
-const KUBELET_ENDS: Duration = Duration::from_secs(60);
-
-/// How long after the manifest's removal a container may still come up that the kubelet was just about to start, or to start once more: it
-/// looks at its containers each second, and a removed member ends by itself.
-const SETTLE: Duration = Duration::from_secs(3);
-
 /// How often is looked.
-const EVERY: Duration = Duration::from_millis(100);
+pub(super) const EVERY: Duration = Duration::from_millis(100);
 
 /// Runs the member as a static pod: the kubelet starts it, restarts it and starts it again when the node boots.
 ///
@@ -77,13 +70,18 @@ impl StaticPodLauncher {
         Folder::open(&self.kubelet()?.manifests_dir(&self.config)?)
     }
 
+    fn pods(&self) -> Result<Pods, Problem> {
+        let kubelet = self.kubelet()?;
+        Ok(Pods::of(kubelet.pod_logs(), &kubelet.manifests_dir(&self.config)?))
+    }
+
     /// The etcds that use our data directory. A container's processes are the node's, too.
     async fn processes(&self) -> Vec<rustix::process::Pid> {
         let dir = self.config.member.data_dir.clone();
         blocking(move || procs::find(&dir, Path::new("etcd"))).await
     }
 
-    async fn runs(&self) -> bool {
+    pub(super) async fn runs(&self) -> bool {
         !self.processes().await.is_empty()
     }
 
@@ -135,24 +133,8 @@ impl StaticPodLauncher {
         Ok(data_dir::claimed(&self.config.member.data_dir, whose).await? == Claim::Its)
     }
 
-    /// Waits until no etcd uses the data directory any more. The kubelet ends it; if it does not (it may be down), runner does: with
-    /// the manifest gone, nobody starts it again.
-    async fn gone(&self, whose: &Identity) -> Result<bool, Problem> {
-        let deadline = Instant::now() + KUBELET_ENDS;
-        let mut seen = false;
-        while self.runs().await {
-            seen = true;
-            if Instant::now() >= deadline {
-                tracing::warn!("the kubelet has not ended etcd within {} s: ending it", KUBELET_ENDS.as_secs());
-                self.end(whose).await?;
-                break;
-            }
-            tokio::time::sleep(EVERY).await;
-        }
-        Ok(seen)
-    }
-
-    async fn end(&self, whose: &Identity) -> Result<(), Problem> {
+    /// Ends the member's processes.
+    pub(super) async fn end(&self, whose: &Identity) -> Result<(), Problem> {
         for pid in self.processes().await {
             // A minute has passed: whose it is now is read again.
             if data_dir::claimed(&self.config.member.data_dir, whose).await? != Claim::Its {
@@ -226,6 +208,12 @@ impl Launcher for StaticPodLauncher {
             Found::Ours { text: there, .. } if there == text => return Ok(Started::Already),
             Found::Nothing | Found::Ours { .. } => {}
         }
+        // A pod that it holds on to would be in the new one's way for good.
+        let pods = self.pods()?;
+        if let Some(whose) = spec.identity.filter(|_| pods.held()) {
+            folder.remove()?;
+            self.let_go(&whose, &pods).await?;
+        }
         let (member, advertised) = (self.listening(spec), spec.clone());
         blocking(move || preflight::its_addresses(&member, &advertised)).await?;
         let dir = &self.config.member.data_dir;
@@ -298,15 +286,9 @@ impl Launcher for StaticPodLauncher {
         if let Some(theirs) = self.others(&folder, whose).await? {
             return Ok(Guarded::NotOurs(theirs));
         }
-        let removed = folder.remove()?;
-        self.gone(whose).await?;
-        // That it has ended is no sign that the kubelet has seen the manifest go: a member that was removed from the list ends by itself.
-        let mut quiet_since = Instant::now();
-        while removed && quiet_since.elapsed() < SETTLE {
-            if self.gone(whose).await? {
-                quiet_since = Instant::now();
-            }
-            tokio::time::sleep(EVERY).await;
+        let pods = self.pods()?;
+        if folder.remove()? || pods.held() || self.runs().await {
+            self.let_go(whose, &pods).await?;
         }
         self.stays_away(false);
         Ok(Guarded::Done(()))

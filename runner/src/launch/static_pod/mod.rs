@@ -7,6 +7,7 @@ mod folder;
 mod image;
 mod kubelet;
 mod launcher;
+mod letting_go;
 mod manifest;
 mod pod_log;
 mod probes;

@@ -4,5 +4,5 @@ pub use launcher::SystemdLauncher;
 
 mod files;
 mod launcher;
-mod systemctl;
+pub(super) mod systemctl;
 mod unit;

@@ -17,9 +17,9 @@ const STOP: Duration = Duration::from_secs(120);
 
 /// What systemd says about a unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Unit {
+pub(in crate::launch) struct Unit {
     /// `active`, `activating`, `inactive`, `failed`, …
-    pub(super) active: String,
+    pub(in crate::launch) active: String,
     /// `running`, `auto-restart`, `dead`, …
     pub(super) sub: String,
     /// How often it was started again by itself.
@@ -29,7 +29,7 @@ pub(super) struct Unit {
 }
 
 /// Asks about a unit. One that is not there is inactive and has no file.
-pub(super) async fn show(unit: &str) -> Result<Unit, Problem> {
+pub(in crate::launch) async fn show(unit: &str) -> Result<Unit, Problem> {
     let properties = "--property=ActiveState,SubState,NRestarts,FragmentPath";
     let text = systemctl(&["show", properties, unit], ANSWER).await?;
     let said: HashMap<_, _> = text.lines().filter_map(|line| line.split_once('=')).collect();
@@ -57,6 +57,11 @@ pub(super) async fn start(unit: &str) -> Result<(), Problem> {
 pub(super) async fn stop(unit: &str) -> Result<(), Problem> {
     systemctl(&["stop", unit], STOP).await?;
     systemctl(&["disable", unit], ANSWER).await.map(drop)
+}
+
+/// Ends the unit's program, waits for its end, and starts it again.
+pub(in crate::launch) async fn restart(unit: &str) -> Result<(), Problem> {
+    systemctl(&["restart", unit], STOP).await.map(drop)
 }
 
 /// Forgets that the unit had failed. That it does not know the unit any more is fine.

@@ -2,11 +2,10 @@
 //!
 //! A node has a network, mounts, a name and processes of its own; nothing of it has a name outside but its group of control groups and its
 //! folder in the scratch. Both go with the test, in whatever way it ends. What is not as on a machine of its own: no systemd (a script
-//! starts the kubelet as kubeadm's unit does), images that were imported and not pulled, no network between pods.
+//! starts the kubelet as kubeadm's unit does, and its `systemctl` knows nothing else), images that were imported and not pulled, no network between pods.
 
 use std::fs;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -25,7 +24,7 @@ const ENDPOINT: &str = "api.cluster.test";
 const TOKEN: &str = "abcdef.0123456789abcdef";
 const CERTIFICATE_KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 /// What kubeadm would complain of: what a node of this kind shares with the machine, and has not.
-const IGNORED: &str = "NumCPU,Mem,SystemVerification,Swap,KubeletVersion,Service-Kubelet,Hostname,\
+const IGNORED: &str = "NumCPU,Mem,SystemVerification,Swap,KubeletVersion,Hostname,\
      FileExisting-conntrack,FileExisting-crictl,FileExisting-ethtool,FileExisting-ip,FileExisting-iptables,FileExisting-mount,\
      FileExisting-nsenter,FileExisting-socat,FileExisting-tc,FileExisting-touch,\
      FileContent--proc-sys-net-bridge-bridge-nf-call-iptables,FileContent--proc-sys-net-ipv4-ip_forward";
@@ -97,18 +96,19 @@ impl ControlPlane {
         self.write_join_config(number);
         let what = format!("runner kubeadm-join of {}", node.name);
         let arguments = [&["kubeadm-join", "--config=/etc/join.yaml"], more].concat();
-        self.told(&what, async || node.runner(&arguments).await.expect_code(0)).await
+        let run = self.told(&what, async || node.runner(&arguments).await.expect_code(0)).await;
+        // Where the time of etcd's own join went.
+        if let Some((_, steps)) = run.stderr.lines().rev().find_map(|line| line.split_once(" time: ")) {
+            note(&format!("  of it {steps}"));
+        }
+        run
     }
 
     /// `kubeadm reset` of a node. Panics where that fails.
     pub async fn reset(&self, number: usize) -> Finished {
         let node = &self.nodes[number];
-        // By systemctl kubeadm does it itself: a kubelet that ran on would start its pods again.
-        node.stop_kubelet().await;
         let what = format!("kubeadm reset of {}", node.name);
-        let reset = self.told(&what, async || node.kubeadm(&["reset", "--force"]).await.expect_code(0)).await;
-        node.start_kubelet();
-        reset
+        self.told(&what, async || node.kubeadm(&["reset", "--force"]).await.expect_code(0)).await
     }
 
     /// Writes the node's JoinConfiguration to `/etc/join.yaml`.
@@ -241,12 +241,16 @@ fn registration(node: &RealNode) -> String {
     )
 }
 
-/// Says to whoever watches how long something took; `cargo xtask node` gathers these lines.
-pub fn report(what: &str, took: Duration) {
-    let line = format!("{what}: {:.1} s\n", took.as_secs_f64());
-    if let Some(file) = std::env::var_os("RUNNER_NODE_TIMES").map(PathBuf::from) {
-        use std::io::Write as _;
+/// Says to whoever watches how long something took.
+fn report(what: &str, took: Duration) {
+    note(&format!("{what}: {:.1} s", took.as_secs_f64()));
+}
+
+/// A line for the file that `cargo xtask node` shows at the end.
+fn note(line: &str) {
+    use std::io::Write as _;
+    if let Some(file) = std::env::var_os("RUNNER_NODE_TIMES") {
         let open = fs::File::options().append(true).create(true).open(file);
-        let _ = open.and_then(|mut file| file.write_all(line.as_bytes()));
+        let _ = open.and_then(|mut file| writeln!(file, "{line}"));
     }
 }

@@ -98,7 +98,7 @@ impl RealNode {
         // nsenter waits for what runs there: whoever kills the one means the other.
         command.args(["setpriv", "--pdeathsig", "KILL", "--"]).arg(program).args(arguments);
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let own = [&self.parts.containerd, &self.parts.kubernetes].map(PathBuf::clone);
+        let own = [self.folder.join("bin"), self.parts.containerd.clone(), self.parts.kubernetes.clone()];
         let all = own.into_iter().chain(std::env::split_paths(&path));
         command.env("PATH", std::env::join_paths(all).expect("folders")).env("KUBECONFIG", "/etc/kubernetes/admin.conf");
         command

@@ -9,6 +9,8 @@
 # The folder has:
 #   etc, lib, opt      the node's own layers over /etc, /var/lib and /opt
 #   kubelet-off        there while the kubelet is not to run, as after `systemctl stop kubelet`
+#   kubelet-runs       there while it runs
+#   bin/systemctl      what kubeadm and runner tell the service manager by, as far as it goes for the kubelet
 #   kubelet.log, containerd.log
 set -eu
 folder=$1 name=$2 group=$3 containerd=$4 kubernetes=$5
@@ -48,7 +50,30 @@ for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*; do
     done
 done
 
-export PATH=$containerd:$kubernetes:$PATH
+mkdir -p "$folder/bin"
+cat >"$folder/bin/systemctl" <<END
+#!/bin/sh
+verb=\$1
+shift
+for unit in "\$@"; do case \$unit in -*) ;; kubelet | kubelet.service) ;; *) echo "Unit \$unit could not be found." >&2; exit 5 ;; esac; done
+off() { : >"$folder/kubelet-off"; while [ -e "$folder/kubelet-runs" ]; do sleep 0.1; done; }
+on() { rm -f "$folder/kubelet-off"; }
+active() { if [ -e "$folder/kubelet-runs" ]; then echo active; else echo inactive; return 3; fi; }
+case \$verb in
+daemon-reload | enable | disable | reset-failed) ;;
+start) on ;;
+stop) off ;;
+restart) off; on ;;
+is-active) active ;;
+is-enabled) echo enabled ;;
+status) echo "kubelet.service - loaded"; active ;;
+show) echo "ActiveState=\$(active)" ;;
+*) echo "systemctl \$verb is not known here" >&2; exit 1 ;;
+esac
+END
+chmod 755 "$folder/bin/systemctl"
+
+export PATH=$folder/bin:$containerd:$kubernetes:$PATH
 containerd --config "$folder/containerd.toml" >>"$folder/containerd.log" 2>&1 &
 ready=0
 for _ in $(seq 300); do
@@ -68,6 +93,7 @@ echo ready
 
 # As kubeadm's unit for systemd does it: the kubelet runs when it has its configuration.
 kubelet=''
+rm -f "$folder/kubelet-runs"
 runs() { [ -n "$kubelet" ] && kill -0 "$kubelet" 2>/dev/null; }
 while true; do
     if [ -e /var/lib/kubelet/config.yaml ] && [ ! -e "$folder/kubelet-off" ]; then
@@ -77,11 +103,13 @@ while true; do
             kubelet --bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf \
                 --config=/var/lib/kubelet/config.yaml --cgroup-root="/$group" $KUBELET_KUBEADM_ARGS >>"$folder/kubelet.log" 2>&1 &
             kubelet=$!
+            : >"$folder/kubelet-runs"
         fi
     elif runs; then
         kill "$kubelet"
         wait "$kubelet" || true
         kubelet=''
+        rm -f "$folder/kubelet-runs"
     fi
     # A fifth of a second, or the end of the input.
     read -r -t 0.2 _ || [ $? -gt 128 ] || exit 0

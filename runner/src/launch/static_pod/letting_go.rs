@@ -1,0 +1,143 @@
+//! Whether the kubelet has let go of etcd's pod once its manifest is gone.
+//!
+//! A kubelet that has not heard from its API server since it was started ends no pod and starts none in its place (1.36: `deletePod` in
+//! pkg/kubelet/kubelet.go, "skipping delete because sources aren't ready yet"; `allowStaticPodStart` in pod_workers.go). One that kubeadm
+//! has started on a joining node is in this state until etcd has joined, as from 1.36 on it talks to its own node's API server. It
+//! would start the old pod's etcd again and again, also on a data directory that was emptied meanwhile, and never the next try's. A restart
+//! makes it forget.
+
+use std::path::{Path, PathBuf};
+
+use tokio::time::{Duration, Instant};
+
+use super::launcher::{EVERY, StaticPodLauncher};
+use crate::Problem;
+use crate::launch::procs;
+use crate::launch::refuse;
+use crate::launch::systemd::systemctl;
+use crate::pipeline::Identity;
+
+/// Where the kubelet keeps its pods, a folder by uid (`--root-dir`, /var/lib/kubelet unless told otherwise).
+const PODS: &str = "/var/lib/kubelet/pods";
+
+/// The program, and kubeadm's unit.
+const KUBELET: &str = "kubelet";
+
+/// How long the kubelet may take to end the container: it looks at its folder every 20 s at the latest, and gives a pod 30 s.
+const ENDS: Duration = Duration::from_secs(60);
+
+/// How long it may take to look at its folder, and to begin to end the container.
+const LOOKS: Duration = Duration::from_secs(25);
+
+/// A kubelet that has seen the manifest go removes an ended pod's folder within two seconds (`housekeepingPeriod`).
+const LETS_GO: Duration = Duration::from_secs(8);
+
+/// How long after the manifest's removal a container may still come up that the kubelet was just about to start, or to start once more: it
+/// looks at its containers each second, and a removed member ends by itself.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// The kubelet's etcd pods.
+pub(super) struct Pods {
+    logs: PathBuf,
+    pods: PathBuf,
+    manifests: PathBuf,
+}
+
+impl Pods {
+    /// Those with logs in the one folder and manifests in the other.
+    pub(super) fn of(logs: PathBuf, manifests: &Path) -> Self {
+        Self { logs, pods: PathBuf::from(PODS), manifests: manifests.to_owned() }
+    }
+
+    /// Whether the kubelet still has one, with its manifest gone. Its logs name it, `kube-system_etcd-<node>_<uid>`, and stay longer than
+    /// its folder. A kubelet that was started later than the manifests folder was last changed knows none.
+    pub(super) fn held(&self) -> bool {
+        let changed = self.manifests.metadata().and_then(|folder| folder.modified());
+        let kubelets = procs::started(KUBELET);
+        let forgotten = changed.is_ok_and(|changed| !kubelets.is_empty() && kubelets.iter().all(|start| *start > changed));
+        !forgotten && self.has_a_folder()
+    }
+
+    fn has_a_folder(&self) -> bool {
+        let names = std::fs::read_dir(&self.logs).into_iter().flatten().flatten().map(|entry| entry.file_name());
+        names.into_iter().any(|name| {
+            let name = name.to_string_lossy();
+            let uid = name.strip_prefix("kube-system_etcd-").and_then(|rest| rest.rsplit_once('_')).map(|(_, uid)| uid);
+            uid.is_some_and(|uid| self.pods.join(uid).is_dir())
+        })
+    }
+}
+
+impl StaticPodLauncher {
+    /// Waits until no etcd uses the data directory and the kubelet will start none; the manifest is gone. The kubelet ends it. Where it does
+    /// not, it is restarted, by systemd; where it is down, runner ends etcd itself, and nobody starts it again.
+    pub(super) async fn let_go(&self, whose: &Identity, pods: &Pods) -> Result<(), Problem> {
+        let began = Instant::now();
+        let (mut held_before, mut nobody_starts_it) = (false, false);
+        // Since when nothing runs.
+        let mut quiet: Option<Instant> = None;
+        loop {
+            let (runs, held) = (self.runs().await, pods.held());
+            quiet = if runs { None } else { quiet.or(Some(Instant::now())) };
+            match quiet {
+                Some(_) if held_before && !held => return Ok(()),
+                Some(since) if (!held || nobody_starts_it) && since.elapsed() >= SETTLE => return Ok(()),
+                _ => {}
+            }
+            held_before |= held;
+            let impatient = match quiet {
+                Some(since) => since.elapsed() >= LETS_GO,
+                None => began.elapsed() >= LOOKS,
+            };
+            if held && !nobody_starts_it && impatient {
+                restart().await?;
+                nobody_starts_it = true;
+            }
+            if runs && (nobody_starts_it || began.elapsed() >= ENDS) {
+                tracing::warn!("the kubelet has not ended etcd: ending it");
+                self.end(whose).await?;
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+}
+
+/// Restarts the kubelet, where it runs.
+async fn restart() -> Result<(), Problem> {
+    let unit = systemctl::show(KUBELET).await;
+    if unit.as_ref().is_ok_and(|unit| ["active", "activating", "reloading"].contains(&&*unit.active)) {
+        tracing::warn!(
+            "the kubelet holds on to a pod whose manifest is gone, as one does that has not reached its API server: restarting it"
+        );
+        return systemctl::restart(KUBELET).await;
+    }
+    if procs::started(KUBELET).is_empty() {
+        return Ok(());
+    }
+    Err(refuse(
+        "the kubelet holds on to etcd's pod, whose manifest is gone: it would start it again",
+        &["restart the kubelet; then run the same command again"],
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_is_held_while_it_has_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |name: &str| folder.path().join(name);
+        let pods = Pods { logs: of("logs"), pods: of("pods"), manifests: of("manifests") };
+        assert!(!pods.has_a_folder());
+        for name in ["kube-system_etcd-cp-1_abc", "kube-system_kube-apiserver-cp-1_def", "default_etcd-1_ghi"] {
+            std::fs::create_dir_all(pods.logs.join(name)).unwrap();
+        }
+        for uid in ["def", "ghi"] {
+            std::fs::create_dir_all(pods.pods.join(uid)).unwrap();
+        }
+        assert!(!pods.has_a_folder());
+        std::fs::create_dir_all(pods.pods.join("abc")).unwrap();
+        assert!(pods.has_a_folder());
+    }
+}
