@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
 use super::check::{Whom, check};
+use super::cluster_args::Trust;
 use super::defaults::Defaults;
 use super::execution::execute_run;
 use super::join::{JoinArgs, Prepared, warn_insecure};
@@ -14,7 +15,7 @@ use super::{Ended, Frame, Output, bad_input, reset, resume, signals};
 use crate::config::kubeadm::{ClusterDocument, Documents, NodeKind};
 use crate::kubeadm::{Done, Driver, Folder, Line, Makings, Part, Plan, Program, shell};
 use crate::kubernetes::Api;
-use crate::pipeline::{Failure, Operation, Outcome};
+use crate::pipeline::{Failure, JournalState, Operation, Outcome};
 use crate::terms::LauncherKind;
 
 /// Where kubeadm writes: built into it.
@@ -58,7 +59,12 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let mut defaults = frame.defaults.clone();
     defaults.launcher = LauncherKind::StaticPod;
     let mut own = own_arguments(std::env::args());
-    if args.print && !args.join.launcher.image_given() && args.join.launcher.kind(&defaults) == LauncherKind::StaticPod {
+    // Where neither the file says it nor etcd is to be found by its pods. Else the cluster tells it when the member joins: kubeadm's own choice
+    // may be another than all others run.
+    let by_endpoints = args.join.cluster.endpoints.iter().any(|e| !e.trim().is_empty());
+    let untold = documents.cluster.is_some() || by_endpoints;
+    let named = args.join.launcher.image_given() || args.join.launcher.kind(&defaults) != LauncherKind::StaticPod;
+    if args.print && untold && !named {
         own.extend(image(&program, documents.cluster.as_ref()).await?.map(|image| format!("--image={image}")));
     }
     let makings =
@@ -73,7 +79,9 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let done = folder.done();
     let has = |file: &str| folder.kubernetes.join(file).exists();
     let finds = !args.join.cluster.endpoints.is_empty() || has("admin.conf");
-    let can_check = trusted(&args.join, &defaults, &documents) && has("manifests") && finds;
+    // Before kubeadm begins, where a node is made from an image or was here before.
+    let trusted = trust(&args.join, &defaults, &documents).lost().is_none();
+    let can_check = trusted && has("manifests") && finds;
     let plan = Plan::driven(&makings, &done, can_check);
     let frame = Frame { global: frame.global, printer: frame.printer, defaults };
     let mut journey = Journey { join: &args.join, documents, program, folder, state, frame };
@@ -81,13 +89,13 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     journey.go(&plan).await
 }
 
-/// Whether all files are there by which etcd can be asked: before kubeadm begins, where a node is made from an image or was here before.
-fn trusted(join: &JoinArgs, defaults: &Defaults, documents: &Documents) -> bool {
+/// The certificates by which etcd is asked, in the folder that the cluster's document names.
+fn trust(join: &JoinArgs, defaults: &Defaults, documents: &Documents) -> Trust {
     let mut defaults = defaults.clone();
     if let Some(dir) = documents.cluster.as_ref().and_then(|cluster| cluster.certificates_dir.clone()) {
         defaults.pki_dir = dir;
     }
-    join.cluster.trust.trust(&defaults).files().all(|file| file.exists())
+    join.cluster.trust.trust(&defaults)
 }
 
 /// The member's name, which is the node's.
@@ -175,7 +183,7 @@ impl Journey<'_> {
         signals::between()?;
         // A vote is never taken away here: the check says what is to be done about a voter without its data.
         if self.state.peek()?.is_some_and(|seen| !seen.state.promoted) {
-            reset::undo(&self.state, &self.frame).await?;
+            reset::undo(&self.state, self.trust(), &self.frame).await?;
         }
         let checked = check(self.join, Whom::ControlPlane, &self.frame).await;
         signals::over();
@@ -193,7 +201,7 @@ impl Journey<'_> {
         self.choose_image().await?;
         let Prepared { plan, setup, state } = self.join.prepare(true, &self.frame).await?;
         signals::between()?;
-        reset::undo(&state, &self.frame).await?;
+        reset::undo(&state, self.trust(), &self.frame).await?;
         let journal = state.journal()?;
         if journal.state().unfinished() {
             self.frame.printer.say("an earlier join of this member has not come to its end: going on with it");
@@ -228,18 +236,27 @@ impl Journey<'_> {
         }
     }
 
+    /// The certificates, as kubeadm has laid them out by now.
+    fn trust(&self) -> Trust {
+        trust(self.join, &self.frame.defaults, &self.documents)
+    }
+
     fn say_how_kubeadm_stands(&self) {
         let printer = self.frame.printer;
-        printer.say("kubeadm's part is as it was: the kubelet runs, and waits for an etcd on this node");
         let again = shell(&given(std::env::args()).collect::<Vec<_>>());
-        // kubeadm removes a member only from a node that is registered, and its certificates always.
-        let first = match self.state.peek() {
-            Ok(Some(seen)) if seen.state.unfinished() => "first `runner rollback` and then ",
-            _ => "",
-        };
-        printer.say(&format!(
-            "`runner kubeadm-join {again}` goes on from here; {first}`kubeadm reset` takes kubeadm's part back"
-        ));
+        let goes_on = format!("`runner kubeadm-join {again}` goes on from here");
+        let peeked = self.state.peek().ok().flatten();
+        let state = peeked.map(|seen| seen.state).filter(JournalState::unfinished);
+        // kubeadm removes a member only from a node that is registered; its certificates and its data it always takes away.
+        if state.as_ref().is_some_and(|state| state.promoted || state.promote_intended) {
+            printer.say(&format!(
+                "{goes_on}; do not `kubeadm reset` this node: its etcd member votes, or may, and the cluster counts on it"
+            ));
+            return;
+        }
+        printer.say("kubeadm's part is as it was: the kubelet runs, and waits for an etcd on this node");
+        let first = if state.is_some() { "first `runner rollback` and then " } else { "" };
+        printer.say(&format!("{goes_on}; {first}`kubeadm reset` takes kubeadm's part back"));
     }
 }
 

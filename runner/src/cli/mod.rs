@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, each turns arguments into objects, runs them and prints the result.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -258,7 +259,12 @@ fn bad_input(message: impl Into<String>) -> Failure {
 fn trace(verbose: u8) {
     let level = if verbose >= 2 { "runner=debug" } else { "warn,etcd_client=error" };
     let filter = EnvFilter::try_from_env("RUNNER_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .try_init();
 }
 
 #[cfg(test)]

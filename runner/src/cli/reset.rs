@@ -1,20 +1,38 @@
-//! The end of a run whose node was reset: by `kubeadm reset`, which takes away the data and the certificates, but leaves the member in the
-//! list where it does not know the node yet.
+//! The end of a run whose node was reset: `kubeadm reset` takes away the manifest, the data and the certificates, but leaves the member in
+//! the list where it does not know the node yet.
 
 use std::path::Path;
 
+use super::cluster_args::Trust;
 use super::execution::execute_run;
 use super::resume;
-use super::setup::Setup;
+use super::setup::{ChosenLauncher, Setup};
 use super::state_dir::MemberState;
 use super::{Ended, Frame, bad_input};
 use crate::cluster::remedy::{Only, Remedy};
-use crate::pipeline::{DataDir, Failure, Guarded, JoinPlan, Journal, Operation, Outcome, Record};
+use crate::launch::StaticPodLauncher;
+use crate::pipeline::{DataDir, Failure, JoinPlan, Journal, JournalState, Launcher, Operation, Outcome, Record};
 
-/// Closes the run where nothing of it is left on this node: its member has no log to ever start from again. Where there still is something,
-/// only the cluster could tell whether it is a voter's, and nobody can ask it: then nothing is touched.
+/// Whether nothing is left of a static pod that this run has handed to the kubelet: nobody can go on with it, and nothing starts it again. A
+/// disk that is not mounted takes away the data, but not the manifest.
 ///
-/// `lost` is the file that is missing.
+/// # Errors
+///
+/// The data directory or the manifests folder cannot be read.
+async fn was_reset(state: &JournalState, setup: &Setup) -> Result<bool, Failure> {
+    let ChosenLauncher::StaticPod(config) = &setup.launcher else { return Ok(false) };
+    if !state.start_intended || state.was_running {
+        return Ok(false);
+    }
+    let launcher = StaticPodLauncher::new(config.clone());
+    let data = launcher.data_dir().await.map_err(Failure::launch)?;
+    Ok(matches!(data, DataDir::Absent | DataDir::Empty) && !launcher.has_manifest().map_err(Failure::launch)?)
+}
+
+/// What becomes of a run that cannot ask the cluster, since a file of its certificates is gone. A rollback closes it where the node was reset
+/// and its member never had a vote, as far as the run knows; else nothing is touched.
+///
+/// `lost` is the file.
 pub(super) async fn end(
     operation: Operation,
     lost: &Path,
@@ -23,80 +41,69 @@ pub(super) async fn end(
     mut journal: Journal,
     frame: &Frame,
 ) -> Ended {
-    let name = &plan.name;
-    let gone = format!("the join of {name} (run {}) is unfinished, and {} is gone", plan.run, lost.display());
-    let launcher = setup.launcher.build(|_| {});
-    let data = launcher.data_dir().await.map_err(Failure::launch)?;
-    let path = launcher.data_dir_path();
-    let path = path.display();
-    if !matches!(data, DataDir::Absent | DataDir::Empty) {
-        let what = match &data {
-            DataDir::Member { member_id, .. } => format!("the data of member {member_id}"),
-            DataDir::Foreign { what } => what.clone(),
-            _ => "data that cannot be seen from here".to_owned(),
-        };
-        return Err(bad_input(format!("{gone}, so the cluster cannot be asked; {path} still holds {what}"))
-            .hint(format!(
-                "bring the file back (from a backup, or from another control-plane node), then run `runner {}` again",
-                word(operation)
-            ))
-            .hint(format!("{}, which closes this run and touches nothing", Remedy::Abandon { only: Only::ClusterGone })));
+    let state = journal.state();
+    let gone = format!("the join of {} (run {}) is unfinished, and {} is gone", plan.name, plan.run, lost.display());
+    let may_vote = state.promoted || state.promote_intended;
+    if may_vote || !was_reset(state, setup).await? {
+        let mut failure = bad_input(format!("{gone}: the cluster cannot be asked"))
+            .hint("bring the file back, from a backup or another control-plane node, and run the same command again");
+        if let Some(id) = state.member().filter(|_| may_vote) {
+            failure = failure.hint(format!(
+                "its member {id} may have a vote: `etcdctl member list` on another control-plane node tells; {}",
+                Remedy::remove(id, Only::GoneForGood)
+            ));
+        }
+        return Err(failure.hint(Remedy::Abandon { only: Only::ClusterGone }.to_string()));
     }
     if operation == Operation::Resume {
-        return Err(bad_input(format!("{gone}, and {path} holds no data: there is nothing to go on with"))
+        return Err(bad_input(format!("{gone}, and so are its manifest and its data: there is nothing to go on with"))
             .hint(format!("{} closes the run; then the node can be joined anew", Remedy::Rollback)));
     }
-    // A manifest that was left would start a member without its log.
-    let identity = journal.state().identity();
-    if let Some(whose) = identity
-        && let Guarded::NotOurs(whose) = launcher.stop(&whose).await.map_err(Failure::launch)?
-    {
-        frame.printer.print_warning(&format!("an etcd of this node is left as it is: {whose}"));
-    }
-    let member = journal.state().member();
+    let (member, added) = (state.member(), state.add_intents > 0);
     journal.write(Record::Finished { outcome: Outcome::Overtaken }).map_err(|error| bad_input(error.to_string()))?;
-    frame.printer.say(&format!("{gone}, and so is its data: the node was reset, and the run is closed"));
-    if let Some(id) = member {
-        // Whether it has left the list only the cluster can say.
-        frame.printer.print_warning(&format!(
-            "whether its member {id} has left the cluster cannot be seen from here: look on another control-plane node; \
-             {}, or no other node can join",
+    let printer = frame.printer;
+    printer.say(&format!("{gone}, and so are its manifest and its data: the node was reset, and the run is closed"));
+    // Whether it has left the list only the cluster can say, and nobody else can join while it is a learner.
+    match member {
+        Some(id) => printer.print_warning(&format!(
+            "whether its member {id} has left the cluster cannot be seen from here: look on another control-plane node; {}",
             Remedy::remove(id, Only::Learner)
-        ));
+        )),
+        None if added => printer.print_warning(&format!(
+            "whether its member was added cannot be seen from here: look on another control-plane node whether `etcdctl member list` shows \
+             a learner with the peer URL {}, and remove that",
+            plan.peer_urls.join(", ")
+        )),
+        None => {}
     }
-    Ok(Outcome::RolledBackOnRequest)
+    Ok(Outcome::Overtaken)
 }
 
-/// Undoes an unfinished run that nobody can go on with, as its etcd was started and its data is gone; does nothing where there is none. The
-/// certificates are there again.
+/// Undoes an unfinished run whose node was reset; does nothing where there is none. The cluster is asked by these certificates: the run's
+/// own went with the node.
 ///
 /// # Errors
 ///
 /// Something of it could not be undone, or its member is a voter by now, which only a person removes.
-pub(super) async fn undo(state: &MemberState, frame: &Frame) -> Result<(), Failure> {
+pub(super) async fn undo(state: &MemberState, trust: Trust, frame: &Frame) -> Result<(), Failure> {
     if !state.journal_path().is_file() {
         return Ok(());
     }
     let journal = state.journal()?;
-    if !journal.state().unfinished() || !journal.state().start_intended {
+    if !journal.state().unfinished() {
         return Ok(());
     }
-    let (plan, setup) = resume::read(&journal)?;
-    let data = setup.launcher.build(|_| {}).data_dir().await.map_err(Failure::launch)?;
-    if !matches!(data, DataDir::Absent | DataDir::Empty) {
+    let (plan, mut setup) = resume::read(&journal)?;
+    if !was_reset(journal.state(), &setup).await? {
         return Ok(());
     }
-    frame.printer.say("an earlier join of this member was reset in the middle, and its data is gone: it is undone first");
+    frame
+        .printer
+        .say("an earlier join of this member was reset in the middle: what it has left in the cluster is undone first");
+    setup.trust = trust;
     let setup = setup.without_absent(&frame.defaults.distribution, frame.printer);
     match execute_run(Operation::Rollback, plan, &setup, journal, state, frame).await? {
         Outcome::RolledBackOnRequest | Outcome::Overtaken => Ok(()),
         other => Err(Failure::new(other, "the earlier join could not be undone; what was said above tells why")),
-    }
-}
-
-fn word(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Resume => "resume",
-        _ => "rollback",
     }
 }

@@ -54,14 +54,15 @@ pub(super) fn started(program: &str) -> Vec<SystemTime> {
         let first = line.split(|byte| *byte == 0).next().unwrap_or_default();
         Path::new(&*String::from_utf8_lossy(first)).file_name().is_some_and(|name| name == program)
     });
-    let boot = clock_gettime(ClockId::Boottime);
+    // Both clocks at one moment.
+    let (now, boot) = (SystemTime::now(), clock_gettime(ClockId::Boottime));
     let up = Duration::new(boot.tv_sec.unsigned_abs(), u32::try_from(boot.tv_nsec).unwrap_or(0));
     let began = |folder: PathBuf| {
         let stat = fs::read_to_string(folder.join("stat")).ok()?;
         // The program's name is in parentheses and may hold anything; the start, in ticks since the boot, is the 22nd field of proc(5).
         let ticks: u64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
         let since_boot = Duration::from_millis(ticks * 1000 / clock_ticks_per_second());
-        Some(SystemTime::now() - up.checked_sub(since_boot)?)
+        Some(now - up.checked_sub(since_boot)?)
     };
     of_it.filter_map(began).collect()
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::folder::{Folder, Found};
 use super::image;
 use super::kubelet::Kubelet;
-use super::letting_go::Pods;
+use super::letting_go::{KUBELET, Pods};
 use super::manifest::{self, manifest, mounts};
 use super::pod_log::Starts;
 use super::probes::Probes;
@@ -83,6 +83,15 @@ impl StaticPodLauncher {
 
     pub(super) async fn runs(&self) -> bool {
         !self.processes().await.is_empty()
+    }
+
+    /// Whether there is a manifest for an etcd, whoever wrote it.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read.
+    pub fn has_manifest(&self) -> Result<bool, Problem> {
+        Ok(self.folder()?.found()? != Found::Nothing)
     }
 
     /// The member as it will listen: a pod listens on loopback, too.
@@ -204,18 +213,24 @@ impl Launcher for StaticPodLauncher {
             // Whoever manages it now (kubeadm's upgrade writes it anew): the kubelet starts our member by it.
             Found::Foreign { .. } if spec.started && self.has_data_of(spec).await? => return Ok(Started::Already),
             Found::Foreign { what } => return Err(self.refuse_foreign(&folder, what)),
-            // The kubelet has it, and a second writing would make it look again for nothing.
+            // The kubelet has it, and a second writing would make it look again for nothing. Of one that has its log, etcd reads no list of
+            // members from it: other members are no reason to take a voter's manifest away.
             Found::Ours { text: there, .. } if there == text => return Ok(Started::Already),
+            Found::Ours { text: there, .. }
+                if spec.started && mark::identity(&there) == spec.identity && self.has_data_of(spec).await? =>
+            {
+                return Ok(Started::Already);
+            }
             Found::Nothing | Found::Ours { .. } => {}
-        }
-        // A pod that it holds on to would be in the new one's way for good.
-        let pods = self.pods()?;
-        if let Some(whose) = spec.identity.filter(|_| pods.held()) {
-            folder.remove()?;
-            self.let_go(&whose, &pods).await?;
         }
         let (member, advertised) = (self.listening(spec), spec.clone());
         blocking(move || preflight::its_addresses(&member, &advertised)).await?;
+        // A pod that it holds on to would be in the new one's way for good.
+        folder.remove()?;
+        let pods = self.pods()?;
+        if let Some(whose) = spec.identity.filter(|_| pods.held()) {
+            self.let_go(&whose, &pods).await?;
+        }
         let dir = &self.config.member.data_dir;
         // Made here, mode 0700, since the kubelet would make it readable to everybody.
         let made = data_dir::ensure(dir)?;
@@ -239,8 +254,9 @@ impl Launcher for StaticPodLauncher {
             Err(_) => return Running::Unknown,
         };
         let starts = Starts::since(&kubelet.pod_logs(), since);
-        // One that ran before this runner did may have ended with its node: a kubelet that has just come up is not waiting for anything.
-        let away = self.stays_away(!runs && starts.written_since(self.made));
+        // One that ran before the kubelet did may have ended with its node: a kubelet that has just come up is not waiting for anything.
+        let kubelet_began = procs::started(KUBELET).into_iter().max().unwrap_or(self.made);
+        let away = self.stays_away(!runs && starts.written_since(kubelet_began));
         if runs && starts.restarts < LOOP {
             return Running::Yes;
         }

@@ -25,7 +25,7 @@ pub(in crate::launch) struct Unit {
     /// How often it was started again by itself.
     pub(super) restarts: u64,
     /// Where its file is; empty where there is none.
-    pub(super) file: String,
+    pub(in crate::launch) file: String,
 }
 
 /// Asks about a unit. One that is not there is inactive and has no file.

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use etcd_client::{Certificate, Client, ConnectOptions, Identity, TlsOptions};
 
@@ -80,9 +80,16 @@ impl RealNode {
     /// Takes away its power: every process on it is gone at once.
     pub fn switch_off(&mut self) {
         let mut running = self.running.take().expect("it is on");
-        // With process 1 the kernel ends all others, and their mounts go.
+        // With process 1, which goes with the one that has started it, the kernel ends all others, and their mounts go.
         let _ = running.unshare.kill();
         let _ = running.unshare.wait();
+        let init = Path::new("/proc").join(running.init.to_string());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        // It is a zombie until all others have ended, and this machine's process 1 buries it.
+        while init.join("ns/pid").symlink_metadata().is_ok() {
+            assert!(Instant::now() < deadline, "{} does not go off", self.name);
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Whether it is on.
@@ -155,9 +162,10 @@ impl RealNode {
         fs::write(&file, text).unwrap_or_else(|e| panic!("{path} of {}: {e}", self.name));
     }
 
-    /// Stops its kubelet, as `systemctl stop kubelet`; its pods go on. Returns when it has ended.
-    pub async fn stop_kubelet(&self) {
-        fs::write(self.folder.join("kubelet-off"), "").expect("the folder can be written");
+    /// Breaks its kubelet: it ends, and no service manager can start it until [`RealNode::mend_kubelet`]; its pods go on. Returns when it has
+    /// ended.
+    pub async fn break_kubelet(&self) {
+        fs::write(self.folder.join("kubelet-broken"), "").expect("the folder can be written");
         let gone = async || match self.processes("kubelet").as_slice() {
             [] => Ok(()),
             some => Err(format!("{some:?} run")),
@@ -165,9 +173,9 @@ impl RealNode {
         crate::eventually("the kubelet to end", Duration::from_secs(60), gone).await;
     }
 
-    /// Lets it run again, where it is configured.
-    pub fn start_kubelet(&self) {
-        let _ = fs::remove_file(self.folder.join("kubelet-off"));
+    /// Ends [`RealNode::break_kubelet`]: it runs where it is configured.
+    pub fn mend_kubelet(&self) {
+        let _ = fs::remove_file(self.folder.join("kubelet-broken"));
     }
 
     /// The ids, as this machine sees them, of the node's processes whose program is called so.

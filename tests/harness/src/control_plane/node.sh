@@ -9,6 +9,7 @@
 # The folder has:
 #   etc, lib, opt      the node's own layers over /etc, /var/lib and /opt
 #   kubelet-off        there while the kubelet is not to run, as after `systemctl stop kubelet`
+#   kubelet-broken     there while it cannot run
 #   kubelet-runs       there while it runs
 #   bin/systemctl      what kubeadm and runner tell the service manager by, as far as it goes for the kubelet
 #   kubelet.log, containerd.log
@@ -96,7 +97,7 @@ kubelet=''
 rm -f "$folder/kubelet-runs"
 runs() { [ -n "$kubelet" ] && kill -0 "$kubelet" 2>/dev/null; }
 while true; do
-    if [ -e /var/lib/kubelet/config.yaml ] && [ ! -e "$folder/kubelet-off" ]; then
+    if [ -e /var/lib/kubelet/config.yaml ] && [ ! -e "$folder/kubelet-off" ] && [ ! -e "$folder/kubelet-broken" ]; then
         if ! runs; then
             KUBELET_KUBEADM_ARGS=''
             [ ! -e /var/lib/kubelet/kubeadm-flags.env ] || . /var/lib/kubelet/kubeadm-flags.env

@@ -17,9 +17,21 @@ pub(super) fn folder(context: &Context) -> PathBuf {
     super::folder(context).join("containerd")
 }
 
+/// What they are made of.
+fn inputs(context: &Context) -> Result<String> {
+    let files = ["go.mod", "go.sum", "main.go"].map(|file| format!("{MODULE}/{file}"));
+    let own = "tests/xtask/src/node/containerd.rs".to_owned();
+    texts(context, &[&files[..], &[own]].concat())
+}
+
+/// Whether they are there, and up to date.
+pub(super) fn is_there(context: &Context) -> Result<bool> {
+    Ok(is_of(&folder(context), &inputs(context)?))
+}
+
 /// Builds them, unless they are there.
 pub(super) fn build(context: &Context) -> Result<()> {
-    let inputs = texts(context, &["go.mod", "main.go"].map(|file| format!("{MODULE}/{file}")))?;
+    let inputs = inputs(context)?;
     if is_of(&folder(context), &inputs) {
         return Ok(());
     }

@@ -20,12 +20,25 @@ pub(super) fn folder(context: &Context, minor: &str) -> PathBuf {
     super::folder(context).join(format!("kubernetes-{minor}"))
 }
 
+/// What they are made of, beside etcd and [`super::containerd`].
+fn inputs(context: &Context, minor: &str) -> Result<String> {
+    let module = ["go.mod", "go.sum"].map(|file| format!("{MODULE}/v{minor}/{file}"));
+    let own = ["kubernetes.rs", "images.rs"].map(|file| format!("tests/xtask/src/node/{file}"));
+    texts(context, &[&module[..], &[format!("{MODULE}/main.go")], &own].concat())
+}
+
+/// Whether they are there, and up to date. Obtains no etcd.
+pub(super) fn is_there(context: &Context, minor: &str) -> Result<bool> {
+    let newest = etcd::at_hand(context)?.into_iter().rev().find(|server| server.is_built(etcd_line(minor)));
+    let Some(server) = newest else { return Ok(false) };
+    Ok(is_of(&folder(context, minor), &(inputs(context, minor)? + &server.version)))
+}
+
 /// Builds them and their images, unless they are there. After [`super::containerd::build`].
 pub(super) fn build(context: &Context, minor: &str) -> Result<()> {
     let server = etcd::built(context, etcd_line(minor))?;
     let module = format!("v{minor}/go.mod");
-    let mut inputs = texts(context, &[format!("{MODULE}/{module}"), format!("{MODULE}/main.go")])?;
-    inputs.push_str(&server.version);
+    let inputs = inputs(context, minor)? + &server.version;
     if is_of(&folder(context, minor), &inputs) {
         return Ok(());
     }

@@ -63,10 +63,9 @@ fn parts(context: &Context) -> Result<()> {
 
 /// Why real nodes cannot be tested right away; none where they can.
 pub(crate) fn lacking(context: &Context) -> Option<&'static str> {
-    let there =
-        containerd::folder(context).join("runc").exists() && kubernetes::folder(context, "1.36").join("images.tar").exists();
-    match (there, is_root()) {
-        (false, _) => Some("Kubernetes and containerd are not built"),
+    let there = || anyhow::Ok(containerd::is_there(context)? && kubernetes::is_there(context, "1.36")?);
+    match (there().unwrap_or(false), is_root()) {
+        (false, _) => Some("Kubernetes and containerd are not built, or not as they are pinned now"),
         (true, false) => Some("this user is not root"),
         (true, true) => None,
     }

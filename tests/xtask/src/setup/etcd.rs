@@ -112,16 +112,16 @@ pub(crate) fn at_hand(context: &Context) -> Result<Vec<Server>> {
     Ok(found)
 }
 
-/// The newest server of this release line that was built with Go: a static program, which runs in an empty image.
+/// The newest server of this release line that was built with Go; builds it where there is none.
 pub(crate) fn built(context: &Context, line: &str) -> Result<Server> {
-    let of_go = |server: &Server| etcd_go::SOURCES.iter().any(|go| go.line == line && go.name == server.source);
-    if let Some(there) = at_hand(context)?.into_iter().rev().find(of_go) {
+    let newest = || anyhow::Ok(at_hand(context)?.into_iter().rev().find(|server| server.is_built(line)));
+    if let Some(there) = newest()? {
         return Ok(there);
     }
-    let source =
-        etcd_go::SOURCES.iter().find(|source| source.line == line).with_context(|| format!("no etcd {line} is built"))?;
+    let source = etcd_go::SOURCES.iter().find(|source| source.line == line);
+    let source = source.with_context(|| format!("no etcd {line} is built with Go"))?;
     (source.obtain)(context, source)?;
-    at_hand(context)?.into_iter().rev().find(of_go).with_context(|| format!("etcd {line} is not there after it was built"))
+    newest()?.with_context(|| format!("etcd {line} is not there after it was built"))
 }
 
 /// Puts the programs found in `programs` into their folder, once `etcd` has said its version.
@@ -142,6 +142,11 @@ pub(crate) fn version(program: &Path) -> Result<String> {
 }
 
 impl Server {
+    /// Whether it is of this release line and was built with Go: a static program, which runs in an empty image.
+    pub(crate) fn is_built(&self, line: &str) -> bool {
+        etcd_go::SOURCES.iter().any(|source| source.line == line && source.name == self.source)
+    }
+
     /// Whether this source has nothing to add: it gave this server, or the user gave one of its line.
     fn answers(&self, source: &Source) -> bool {
         self.source == source.name || (self.source.starts_with(GIVEN) && line(&self.version) == source.line)
