@@ -1,7 +1,8 @@
 //! A stand-in systemd: a `systemctl` and a `journalctl` that know one unit, for a `PATH` of a test's own.
 //!
 //! As much of the real ones as a launcher asks: units are read at `daemon-reload` only, a unit that fails is started again after its
-//! `RestartSec`, and the journal has systemd's own words beside the program's.
+//! `RestartSec`, and the journal has systemd's own words beside the program's. It was held against no real one here: no machine of the tests is
+//! run by systemd. Its answers are those of the manuals systemctl(1), systemd.service(5) and journalctl(1).
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -2,7 +2,8 @@
 //!
 //! It keeps objects with their uids, resourceVersions and managed fields; it reads, lists in pages, watches, creates, replaces,
 //! patches (merge, strategic merge, apply) and deletes them, refuses conflicts and invalid objects, and lets users do what RBAC
-//! rules allow. Its answers are those of Kubernetes 1.35: `tests/e2e/tests/kubernetes_api` asks both the same.
+//! rules allow. Its answers are those of Kubernetes 1.35 and 1.36: `tests/e2e/tests/kubernetes_api` asks both the same, and `cargo xtask node` asks
+//! a real 1.36.
 //!
 //! It has only the kinds in `kinds.rs`, checks only what `validate.rs` says, gives objects no defaults, knows no JSON patches,
 //! tables or protobuf, and deletes a namespace with all in it at once.

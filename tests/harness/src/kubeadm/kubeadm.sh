@@ -1,6 +1,7 @@
 #!/bin/sh
 # A stand-in for kubeadm on a control-plane node that joins. Which phases there are, and which names may be skipped, is what the real
-# one of that version says of itself (tests/kubeadm); of what they do it does the files and the refusals. The folder of this file has:
+# one of that version says of itself (tests/kubeadm); of what they do it does the files and the refusals, so that a test can let each phase
+# fail. The joins themselves are held against the real one in tests/e2e/tests/real_node. The folder of this file has:
 #   said/        what the real kubeadm says of itself
 #   pki/         the certificates of this node's etcd; kubeconfig, the cluster's admin.conf; image, etcd's image
 #   pki-dir      where the certificates go: a file that names the folder
