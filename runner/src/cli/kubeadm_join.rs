@@ -41,6 +41,8 @@ struct Journey<'a> {
     program: Program,
     folder: Folder,
     state: MemberState,
+    /// kubeadm's files were there when the command began.
+    prepared_before: bool,
     frame: Frame,
 }
 
@@ -84,7 +86,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     let can_check = trusted && has("manifests") && finds;
     let plan = Plan::driven(&makings, &done, can_check);
     let frame = Frame { global: frame.global, printer: frame.printer, defaults };
-    let mut journey = Journey { join: &args.join, documents, program, folder, state, frame };
+    let mut journey = Journey { join: &args.join, documents, program, folder, state, prepared_before: done.prepared, frame };
     journey.tell(&done);
     journey.go(&plan).await
 }
@@ -183,7 +185,7 @@ impl Journey<'_> {
         signals::between()?;
         // A vote is never taken away here: the check says what is to be done about a voter without its data.
         if self.state.peek()?.is_some_and(|seen| !seen.state.promoted) {
-            reset::undo(&self.state, self.trust(), &self.frame).await?;
+            self.undo_what_was_reset().await?;
         }
         let checked = check(self.join, Whom::ControlPlane, &self.frame).await;
         signals::over();
@@ -201,7 +203,7 @@ impl Journey<'_> {
         self.choose_image().await?;
         let Prepared { plan, setup, state } = self.join.prepare(true, &self.frame).await?;
         signals::between()?;
-        reset::undo(&state, self.trust(), &self.frame).await?;
+        self.undo_what_was_reset().await?;
         let journal = state.journal()?;
         if journal.state().unfinished() {
             self.frame.printer.say("an earlier join of this member has not come to its end: going on with it");
@@ -234,6 +236,15 @@ impl Journey<'_> {
             Err(Unread::Away(_)) => Ok(None),
             Err(Unread::Mistake(failure)) => Err(failure),
         }
+    }
+
+    /// Undoes an earlier run, where kubeadm had to write its files again: they went with the manifest and the data.
+    async fn undo_what_was_reset(&self) -> Result<(), Failure> {
+        if self.prepared_before {
+            return Ok(());
+        }
+        reset::undo(&self.state, self.trust(), &self.frame).await?;
+        signals::over_undisturbed()
     }
 
     /// The certificates, as kubeadm has laid them out by now.

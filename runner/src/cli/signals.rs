@@ -43,6 +43,14 @@ pub(super) fn over() {
     (now.run, now.heard) = (None, 0);
 }
 
+/// The same for a run after which the command goes on only where nobody has interrupted it: fails where a signal came during it.
+pub(super) fn over_undisturbed() -> Result<(), Failure> {
+    let mut now = NOW.lock().unwrap_or_else(PoisonError::into_inner);
+    let heard = std::mem::take(&mut now.heard);
+    now.run = None;
+    if heard > 0 { Err(Failure::interrupted()) } else { Ok(()) }
+}
+
 /// Between two parts of a command: fails where a signal came since the last one ended.
 pub(super) fn between() -> Result<(), Failure> {
     let now = NOW.lock().unwrap_or_else(PoisonError::into_inner);

@@ -46,14 +46,32 @@ pub(super) fn find(data_dir: &Path, program: &Path) -> Vec<Pid> {
     ids.filter(|pid| uses(*pid, data_dir, program)).collect()
 }
 
+/// The arguments of every living process of this program, itself first.
+pub(super) fn arguments(program: &str) -> Vec<Vec<String>> {
+    of_program(program).into_iter().map(|(_, arguments)| arguments).collect()
+}
+
+/// The processes of this program, as folders of /proc, that are of this machine as runner sees it: those in containers with processes of their
+/// own are not.
+fn of_program(program: &str) -> Vec<(PathBuf, Vec<String>)> {
+    let namespace = |folder: &Path| fs::read_link(folder.join("ns/pid")).ok();
+    let own = namespace(Path::new("/proc/self"));
+    // What may not be looked at counts.
+    let is_here = |folder: &Path| namespace(folder).is_none_or(|theirs| own.as_ref().is_none_or(|own| *own == theirs));
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path());
+    let with_arguments = entries.map(|folder| {
+        let line = fs::read(folder.join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).into_owned();
+        (folder, line.split_terminator('\0').map(str::to_owned).collect::<Vec<_>>())
+    });
+    let is_it = |arguments: &[String]| {
+        arguments.first().is_some_and(|first| Path::new(first).file_name().is_some_and(|name| name == program))
+    };
+    with_arguments.filter(|(folder, arguments)| is_it(arguments) && is_here(folder)).collect()
+}
+
 /// When every living process of this program was started, whoever did it; to 10 ms.
 pub(super) fn started(program: &str) -> Vec<SystemTime> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path());
-    let of_it = entries.filter(|folder| {
-        let line = fs::read(folder.join("cmdline")).unwrap_or_default();
-        let first = line.split(|byte| *byte == 0).next().unwrap_or_default();
-        Path::new(&*String::from_utf8_lossy(first)).file_name().is_some_and(|name| name == program)
-    });
     // Both clocks at one moment.
     let (now, boot) = (SystemTime::now(), clock_gettime(ClockId::Boottime));
     let up = Duration::new(boot.tv_sec.unsigned_abs(), u32::try_from(boot.tv_nsec).unwrap_or(0));
@@ -64,7 +82,7 @@ pub(super) fn started(program: &str) -> Vec<SystemTime> {
         let since_boot = Duration::from_millis(ticks * 1000 / clock_ticks_per_second());
         Some(now - up.checked_sub(since_boot)?)
     };
-    of_it.filter_map(began).collect()
+    of_program(program).into_iter().filter_map(|(folder, _)| began(folder)).collect()
 }
 
 impl Process {

@@ -91,7 +91,9 @@ impl StaticPodLauncher {
     ///
     /// The folder cannot be read.
     pub fn has_manifest(&self) -> Result<bool, Problem> {
-        Ok(self.folder()?.found()? != Found::Nothing)
+        // `kubeadm reset` leaves the folder, a thorough person does not.
+        let path = self.kubelet()?.manifests_dir(&self.config)?;
+        Ok(path.symlink_metadata().is_ok() && self.folder()?.found()? != Found::Nothing)
     }
 
     /// The member as it will listen: a pod listens on loopback, too.
@@ -209,15 +211,14 @@ impl Launcher for StaticPodLauncher {
         self.check()?;
         let text = manifest(spec, &self.config, &self.etcd()?)?;
         let folder = self.folder()?;
+        let on_its_data = spec.started && self.has_data_of(spec).await?;
         match folder.found()? {
             // Whoever manages it now (kubeadm's upgrade writes it anew): the kubelet starts our member by it.
-            Found::Foreign { .. } if spec.started && self.has_data_of(spec).await? => return Ok(Started::Already),
+            Found::Foreign { .. } if on_its_data => return Ok(Started::Already),
             Found::Foreign { what } => return Err(self.refuse_foreign(&folder, what)),
-            // The kubelet has it, and a second writing would make it look again for nothing. Of one that has its log, etcd reads no list of
-            // members from it: other members are no reason to take a voter's manifest away.
-            Found::Ours { text: there, .. } if there == text => return Ok(Started::Already),
+            // The kubelet has it, and a second writing would make it look again for nothing.
             Found::Ours { text: there, .. }
-                if spec.started && mark::identity(&there) == spec.identity && self.has_data_of(spec).await? =>
+                if there == text || (on_its_data && manifest::same_but_for_others(&there, &text)) =>
             {
                 return Ok(Started::Already);
             }
@@ -225,11 +226,14 @@ impl Launcher for StaticPodLauncher {
         }
         let (member, advertised) = (self.listening(spec), spec.clone());
         blocking(move || preflight::its_addresses(&member, &advertised)).await?;
-        // A pod that it holds on to would be in the new one's way for good.
-        folder.remove()?;
-        let pods = self.pods()?;
-        if let Some(whose) = spec.identity.filter(|_| pods.held()) {
-            self.let_go(&whose, &pods).await?;
+        // A pod that the kubelet holds on to would be in the new one's way for good. What has its data may be a voter: its manifest is
+        // replaced, never taken away.
+        if let Some(whose) = spec.identity.filter(|_| !on_its_data) {
+            folder.remove()?;
+            let pods = self.pods()?;
+            if pods.held() {
+                self.let_go(&whose, &pods).await?;
+            }
         }
         let dir = &self.config.member.data_dir;
         // Made here, mode 0700, since the kubelet would make it readable to everybody.

@@ -17,8 +17,8 @@ use crate::launch::refuse;
 use crate::launch::systemd::systemctl;
 use crate::pipeline::Identity;
 
-/// Where the kubelet keeps its pods, a folder by uid (`--root-dir`, /var/lib/kubelet unless told otherwise).
-const PODS: &str = "/var/lib/kubelet/pods";
+/// Where the kubelet keeps what it has, pods among it, unless `--root-dir` says otherwise.
+const ROOT: &str = "/var/lib/kubelet";
 
 /// The program, and kubeadm's unit.
 pub(super) const KUBELET: &str = "kubelet";
@@ -47,7 +47,9 @@ pub(super) struct Pods {
 impl Pods {
     /// Those with logs in the one folder and manifests in the other.
     pub(super) fn of(logs: PathBuf, manifests: &Path) -> Self {
-        Self { logs, pods: PathBuf::from(PODS), manifests: manifests.to_owned() }
+        let root = procs::arguments(KUBELET).into_iter().find_map(|arguments| root_dir(&arguments));
+        let pods = root.unwrap_or_else(|| PathBuf::from(ROOT)).join("pods");
+        Self { logs, pods, manifests: manifests.to_owned() }
     }
 
     /// Whether the kubelet still has one. To be asked when the manifest is gone: a kubelet that was started later than that, so later than
@@ -78,6 +80,19 @@ impl Pods {
     }
 }
 
+/// What the kubelet was told by `--root-dir`, which its configuration file cannot say.
+fn root_dir(arguments: &[String]) -> Option<PathBuf> {
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        match argument.trim_start_matches('-').split_once('=') {
+            Some(("root-dir", path)) => return Some(PathBuf::from(path)),
+            None if argument.trim_start_matches('-') == "root-dir" => return arguments.next().map(PathBuf::from),
+            _ => {}
+        }
+    }
+    None
+}
+
 impl StaticPodLauncher {
     /// Waits until no etcd uses the data directory and the kubelet will start none; the manifest is gone. The kubelet ends it. Where it does
     /// not, it is restarted, by systemd; where it is down, runner ends etcd itself, and nobody starts it again.
@@ -85,24 +100,28 @@ impl StaticPodLauncher {
     /// Refuses where neither is so within two minutes and a half: then the data is not to be touched.
     pub(super) async fn let_go(&self, whose: &Identity, pods: &Pods) -> Result<(), Problem> {
         let began = Instant::now();
-        let (mut held_before, mut nobody_starts_it) = (false, false);
+        let (mut had_a_folder, mut nobody_starts_it) = (false, false);
         // Since when nothing runs.
         let mut quiet: Option<Instant> = None;
         while began.elapsed() < GIVES_UP {
             let (runs, held) = (self.runs().await, pods.held());
             quiet = if runs { None } else { quiet.or(Some(Instant::now())) };
             match quiet {
-                Some(_) if held_before && !held => return Ok(()),
+                // Its folder is gone: the kubelet is done with it.
+                Some(_) if had_a_folder && !pods.has_a_folder() => return Ok(()),
                 Some(since) if (!held || nobody_starts_it) && since.elapsed() >= SETTLE => return Ok(()),
                 _ => {}
             }
-            held_before |= held;
+            had_a_folder |= held;
             let impatient = match quiet {
                 Some(since) => since.elapsed() >= LETS_GO,
                 None => began.elapsed() >= ENDS,
             };
             if held && !nobody_starts_it && impatient {
                 nobody_starts_it = restarted().await?;
+                // What the old one was just about to start may still come up.
+                quiet = None;
+                continue;
             }
             if runs && (nobody_starts_it || began.elapsed() >= ENDS) {
                 tracing::warn!("the kubelet has not ended etcd: ending it");
@@ -139,6 +158,14 @@ async fn restarted() -> Result<bool, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_kubelets_root_is_where_it_was_told() {
+        let told = |line: &str| root_dir(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(told("kubelet --root-dir=/a --v=2"), Some("/a".into()));
+        assert_eq!(told("kubelet -root-dir /b"), Some("/b".into()));
+        assert_eq!(told("kubelet --config=/root-dir"), None);
+    }
 
     #[test]
     fn a_pod_is_held_while_it_has_a_folder() {

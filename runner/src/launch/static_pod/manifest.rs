@@ -40,6 +40,16 @@ pub(super) fn manifest(spec: &MemberSpec, config: &StaticPodConfig, version: &Et
     Ok(format!("{}\n{}", mark::line(&spec.name, spec.identity.as_ref()), yaml::document(&pod)))
 }
 
+/// Whether two manifests are the same for a member that has its log: it reads neither the list of members from them nor whether it is the first,
+/// and whose they are stands in the log, too.
+pub(super) fn same_but_for_others(a: &str, b: &str) -> bool {
+    let matters = |line: &&str| {
+        let flag = line.trim_start().trim_start_matches("- ");
+        !["--initial-cluster=", "--initial-cluster-state=", mark::MARK].iter().any(|start| flag.starts_with(start))
+    };
+    a.lines().filter(matters).eq(b.lines().filter(matters))
+}
+
 /// Where a member listens for clients: on loopback too, for the API server and the probes of this node, as kubeadm has it.
 ///
 /// A URL on loopback or on every address is there already.

@@ -210,3 +210,66 @@ async fn a_run_is_undone_while_the_api_server_is_away() {
     plane.runner_join(1, &[]).await;
     plane.assert_voters(&[0, 1]).await;
 }
+
+/// A node that kubeadm has joined by itself is given to runner: it is a voter with its data, and its manifest stays kubeadm's.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn a_node_that_kubeadm_has_joined_is_left_alone() {
+    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
+    plane.init().await;
+    plane.kubeadm_join(1).await;
+    let node = &plane.nodes[1];
+    let (manifest, members) = (node.read("/etc/kubernetes/manifests/etcd.yaml"), plane.members(0).await);
+    plane.runner_join(1, &[]).await;
+    for command in ["resume", "rollback"] {
+        node.runner(&[command]).await.expect_code(2);
+    }
+    assert_eq!(node.read("/etc/kubernetes/manifests/etcd.yaml"), manifest);
+    assert_eq!(plane.members(0).await, members);
+    plane.assert_voters(&[0, 1]).await;
+}
+
+/// Somebody removes a voter that runner has made, and its etcd ends for good. A new join says whose data it is and changes nothing.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn a_voter_that_was_removed_by_hand() {
+    let plane = ControlPlane::of(&Parts::of(NEWEST), 3);
+    plane.init().await;
+    plane.runner_join(1, &[]).await;
+    plane.runner_join(2, &[]).await;
+    let node = &plane.nodes[2];
+    let mut client = plane.nodes[0].etcd().await.expect("it answers");
+    let list = client.member_list().await.expect("it answers");
+    let own = list.members().iter().find(|m| m.peer_urls()[0] == node.peer_url()).expect("it is a member").id();
+    // Right after a promotion the others may not have seen the newcomer for long enough.
+    let removed = async || plane.nodes[0].etcd().await?.member_remove(own).await.map_err(anyhow::Error::from);
+    runner_harness::eventually("the member to go", LONG, removed).await;
+    let refused = node.runner(&["kubeadm-join", "--config=/etc/join.yaml"]).await.expect_code(10);
+    assert!(refused.stderr.contains("data-of-removed-member"), "{}", text(&refused));
+    assert!(node.has("/var/lib/etcd/member"), "nobody has moved it");
+    plane.assert_voters(&[0, 1]).await;
+    plane.reset(2).await;
+    plane.runner_join(2, &[]).await;
+    plane.assert_voters(&[0, 1, 2]).await;
+}
+
+/// The API server's name leads nowhere from the moment on in which the member is started: it joins or is undone, never half, and the same
+/// command gets to the end when the API server is back.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn the_api_server_goes_away_while_the_member_joins() {
+    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
+    plane.init().await;
+    plane.write_join_config(1);
+    let node = &plane.nodes[1];
+    let mut run = node.start_runner(&["kubeadm-join", "--config=/etc/join.yaml", "--output=json"]);
+    run.event("step-started", "start-member", LONG).await;
+    let hosts = node.read("/etc/hosts");
+    node.write("/etc/hosts", &hosts.replace("10.77.0.11 api", "10.77.0.250 api"));
+    let ended = run.finish(LONG * 5).await;
+    let members = plane.members(0).await;
+    assert!(!members.iter().any(|(_, learner)| *learner), "{members:?}: {}", text(&ended));
+    node.write("/etc/hosts", &hosts);
+    plane.runner_join(1, &[]).await;
+    plane.assert_voters(&[0, 1]).await;
+}

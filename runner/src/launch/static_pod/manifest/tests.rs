@@ -48,6 +48,17 @@ fn arguments(version: &str, extra: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn other_members_make_no_other_manifest() {
+    let of = |existing: bool| written(&config("3.6.5"), "3.6.5", existing).unwrap();
+    let (first, joining) = (of(false), of(true));
+    assert_ne!(first, joining);
+    assert!(same_but_for_others(&first, &joining), "{first}\n{joining}");
+    let elsewhere = joining.replace("listen-peer-urls=https://10.0.0.2", "listen-peer-urls=https://10.0.0.9");
+    assert!(elsewhere != joining && !same_but_for_others(&joining, &elsewhere));
+    assert!(!same_but_for_others(&joining, &joining.replace("3.6.5-0", "3.6.6-0")));
+}
+
+#[test]
 fn a_joining_member_of_3_6() {
     insta::assert_snapshot!(written(&config("3.6.5"), "3.6.5", true).unwrap(), @r"
     # Written by runner for the etcd member n2; removed when its join is undone.
