@@ -118,20 +118,25 @@ fn ask_version(path: PathBuf) -> EtcdBinary {
     EtcdBinary { version, path }
 }
 
-fn find_runner() -> PathBuf {
-    if let Some(path) = env::var_os("RUNNER_BIN") {
-        return PathBuf::from(path);
-    }
-    // Nothing to do is found out in a moment: every selection of packages chooses the same features (runner/crates/features).
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+/// The cargo that has built this test program, in the workspace's own folder.
+pub fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // What cargo tells a test of its own package would make build scripts that look at it run again, and much with them.
     let told = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_CRATE_", "CARGO_BIN_", "CARGO_PRIMARY_"];
     for (name, _) in env::vars_os().filter(|(name, _)| told.iter().any(|t| name.to_string_lossy().starts_with(t))) {
         command.env_remove(name);
     }
-    let built =
-        command.args(["build", "--quiet", "--package", "runner"]).current_dir(repository()).output().expect("cargo runs");
+    command.current_dir(repository());
+    command
+}
+
+fn find_runner() -> PathBuf {
+    if let Some(path) = env::var_os("RUNNER_BIN") {
+        return PathBuf::from(path);
+    }
+    // Nothing to do is found out in a moment: every selection of packages chooses the same features (runner/crates/features).
+    let mut command = cargo();
+    let built = command.args(["build", "--quiet", "--package", "runner"]).output().expect("cargo runs");
     let words = String::from_utf8_lossy(&built.stderr);
     assert!(built.status.success(), "the runner cannot be built; set RUNNER_BIN to use a built one\n{words}");
     target_dir().join("debug/runner")

@@ -6,7 +6,7 @@
 pub mod facts;
 
 pub use binaries::{
-    EtcdBinary, compiled_cache, compiled_plugins, etcd_versions, every_minor, guest, newest, of_minor, repository,
+    EtcdBinary, cargo, compiled_cache, compiled_plugins, etcd_versions, every_minor, guest, newest, of_minor, repository,
     runner_bin, target_dir,
 };
 pub use cluster::{ClusterOptions, RealCluster};

@@ -130,9 +130,15 @@ async fn a_vote_that_a_reset_has_left_is_for_a_person_to_remove() {
     let plane = ControlPlane::of(&Parts::of(NEWEST), 3);
     plane.init().await;
     plane.runner_join(2, &[]).await;
-    kill_at(&plane, "verify").await;
-    plane.reset(1).await;
     plane.write_join_config(1);
+    let mut run = plane.nodes[1].start_runner(&["kubeadm-join", "--config=/etc/join.yaml", "--output=json"]);
+    run.event("step-started", "promote", LONG).await;
+    // Else it might have registered the node by then, and kubeadm would remove the member.
+    plane.nodes[1].break_kubelet().await;
+    run.event("step-started", "verify", LONG).await;
+    run.kill();
+    plane.reset(1).await;
+    plane.nodes[1].mend_kubelet();
     let refused = plane.nodes[1].runner(&["kubeadm-join", "--config=/etc/join.yaml"]).await;
     assert!(plane.members(0).await.contains(&(plane.nodes[1].peer_url(), false)), "kubeadm has removed it by itself");
     let refused = refused.expect_code(10);

@@ -1,8 +1,8 @@
 //! The stand-ins of the other tests, held against the real thing.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use runner_harness::{ControlPlane, Parts, repository};
+use runner_harness::{ControlPlane, Parts, cargo};
 
 /// The stand-in API server and the real one are asked the same.
 #[tokio::test]
@@ -15,8 +15,8 @@ async fn the_api_server_answers_as_the_stand_in_does() {
     let server = format!("https://{}:6443", plane.nodes[0].address());
     let named = kubeconfig.lines().find_map(|line| line.trim().strip_prefix("server: ")).expect("a server");
     let kubeconfig = plane.scratch().write("admin.conf", kubeconfig.replace(named, &server));
-    let mut suite = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    suite.args(["test", "--package", "runner-e2e", "--test", "kubernetes_api"]).current_dir(repository());
+    let mut suite = cargo();
+    suite.args(["test", "--package", "runner-e2e", "--test", "kubernetes_api"]);
     let ended = suite.env("RUNNER_TEST_KUBECONFIG", kubeconfig).stdin(Stdio::null()).status().expect("cargo runs");
     assert!(ended.success(), "the real one answers otherwise; see above");
 }
