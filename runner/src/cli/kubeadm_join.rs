@@ -238,9 +238,11 @@ impl Journey<'_> {
         }
     }
 
-    /// Undoes an earlier run, where kubeadm had to write its files again: they went with the manifest and the data.
+    /// Undoes an earlier run, where kubeadm had to write its files again: they went with the manifest and the data. One whose member was
+    /// promoted has had data for certain, so that nobody can go on with it without; whether it still votes, the check has looked.
     async fn undo_what_was_reset(&self) -> Result<(), Failure> {
-        if self.prepared_before {
+        let promoted = self.state.peek()?.is_some_and(|seen| seen.state.promoted);
+        if self.prepared_before && !promoted {
             return Ok(());
         }
         reset::undo(&self.state, self.trust(), &self.frame).await?;
