@@ -5,8 +5,8 @@
 //! command runs on this machine, so that every path must be mounted at its own place.
 //!
 //! It is there for what a real one cannot be made to do on demand: to be down, to be quick, to start once more. Held against the real one
-//! (1.33 to 1.36, in `tests/e2e/tests/real_node`): a crash loop's last words, an image that is missing, a restart after a second, an end within
-//! seconds of the manifest's, and an upgrade of the manifest by kubeadm. What it does not have: a real one that has not reached its API server
+//! (1.36, in `tests/e2e/tests/real_node`): a crash loop's last words, an image that is missing, an end with the manifest's, and an upgrade of the
+//! manifest by kubeadm. What it does not have: a real one that has not reached its API server
 //! lets go of no pod.
 
 use std::collections::{BTreeMap, HashMap};

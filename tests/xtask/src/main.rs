@@ -59,7 +59,7 @@ enum Command {
     },
     /// Join real control-plane nodes (kubeadm, kubelet, containerd) in namespaces of this machine; as root.
     ///
-    /// The first time builds Kubernetes and containerd with Go, which takes the better part of an hour; they are kept.
+    /// The first time builds Kubernetes and containerd with Go, some five minutes for each version on two cores; they are kept.
     Node {
         /// Passed on to the test program, for example the name of a test; `--list` shows them.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

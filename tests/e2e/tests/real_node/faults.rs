@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use runner_harness::{ControlPlane, Parts, Spawned, eventually};
+use runner_harness::{ControlPlane, Spawned, eventually};
 
-const NEWEST: &str = "1.36";
+use crate::{NEWEST, begun};
+
 const LONG: Duration = Duration::from_secs(120);
 
 /// `runner kubeadm-join` of the second node, under way, with its events on standard output.
@@ -17,12 +18,21 @@ fn joining(plane: &ControlPlane) -> Spawned {
 #[tokio::test]
 #[ignore = "cargo xtask node"]
 async fn killed_at_every_step_and_gone_on_with() {
-    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
-    plane.init().await;
+    let plane = begun(NEWEST, 2).await;
     for step in ["discover", "check", "lock", "add-learner", "start-member", "sync", "promote", "verify"] {
         let mut run = joining(&plane);
         run.event("step-started", step, LONG).await;
-        run.kill();
+        let said = run.kill();
+        let begun = said.events_of("run-started").pop().expect("it has begun");
+        // The first three are steps of the check, or the first of the join itself.
+        let wanted = if step == "discover" || step == "check" {
+            "check"
+        } else if step == "lock" {
+            "join"
+        } else {
+            "resume"
+        };
+        assert_eq!(begun["operation"], wanted, "{step}: {}", said.stdout);
     }
     plane.runner_join(1, &[]).await;
     plane.assert_voters(&[0, 1]).await;
@@ -32,8 +42,7 @@ async fn killed_at_every_step_and_gone_on_with() {
 #[tokio::test]
 #[ignore = "cargo xtask node"]
 async fn killed_while_kubeadm_is_at_work() {
-    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
-    plane.init().await;
+    let plane = begun(NEWEST, 2).await;
     let node = &plane.nodes[1];
     // The first part of kubeadm's, in the middle of which it writes the certificates; then the second, when the kubelet has begun.
     for seen in ["/etc/kubernetes/pki/ca.crt", "/var/lib/kubelet/config.yaml"] {
@@ -50,8 +59,7 @@ async fn killed_while_kubeadm_is_at_work() {
 #[tokio::test]
 #[ignore = "cargo xtask node"]
 async fn a_kubelet_that_does_not_run() {
-    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
-    plane.init().await;
+    let plane = begun(NEWEST, 2).await;
     plane.nodes[1].break_kubelet().await;
     plane.write_join_config(1);
     let ended =
@@ -72,8 +80,7 @@ async fn a_kubelet_that_does_not_run() {
 #[tokio::test]
 #[ignore = "cargo xtask node"]
 async fn an_image_that_is_missing() {
-    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
-    plane.init().await;
+    let plane = begun(NEWEST, 2).await;
     plane.write_join_config(1);
     let missing = "--image=registry.k8s.io/etcd:3.6.99-0";
     let node = &plane.nodes[1];
@@ -91,8 +98,7 @@ async fn an_image_that_is_missing() {
 #[tokio::test]
 #[ignore = "cargo xtask node"]
 async fn a_node_that_is_switched_off_and_on() {
-    let mut plane = ControlPlane::of(&Parts::of(NEWEST), 3);
-    plane.init().await;
+    let mut plane = begun(NEWEST, 3).await;
     plane.runner_join(2, &[]).await;
     for step in ["add-learner", "sync"] {
         let mut run = joining(&plane);
@@ -114,8 +120,7 @@ async fn a_node_that_is_switched_off_and_on() {
 #[tokio::test]
 #[ignore = "cargo xtask node"]
 async fn kubeadm_upgrades_a_member_that_runner_has_made() {
-    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
-    plane.init().await;
+    let plane = begun(NEWEST, 2).await;
     plane.runner_join(1, &[]).await;
     let node = &plane.nodes[1];
     // Another tag of the same program, as a patch of etcd would be.
@@ -137,8 +142,7 @@ async fn kubeadm_upgrades_a_member_that_runner_has_made() {
 #[tokio::test]
 #[ignore = "cargo xtask node"]
 async fn an_etcd_that_ends_at_once() {
-    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
-    plane.init().await;
+    let plane = begun(NEWEST, 2).await;
     plane.write_join_config(1);
     let node = &plane.nodes[1];
     let crashing = ["kubeadm-join", "--config=/etc/join.yaml", "--etcd-arg=--no-such-flag"];

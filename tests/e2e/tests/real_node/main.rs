@@ -6,3 +6,15 @@ mod faults;
 mod joins;
 mod orders;
 mod standins;
+
+use runner_harness::{ControlPlane, Parts};
+
+/// The newest Kubernetes that is built here.
+const NEWEST: &str = "1.36";
+
+/// So many nodes of this Kubernetes, the first of which is a cluster of one.
+async fn begun(minor: &str, nodes: usize) -> ControlPlane {
+    let plane = ControlPlane::of(&Parts::of(minor), nodes);
+    plane.init().await;
+    plane
+}

@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-use runner_harness::{ControlPlane, Finished, Parts};
+use runner_harness::{ControlPlane, Finished};
 
-const NEWEST: &str = "1.36";
+use crate::{NEWEST, begun};
+
 const LONG: Duration = Duration::from_secs(120);
 
 /// A cluster of one, and a second node whose run was killed when this step had begun.
 async fn killed_at(step: &str) -> ControlPlane {
-    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
-    plane.init().await;
+    let plane = begun(NEWEST, 2).await;
     kill_at(&plane, step).await;
     plane
 }
@@ -127,8 +127,7 @@ async fn a_reset_node_is_joined_again_at_once() {
 #[tokio::test]
 #[ignore = "cargo xtask node"]
 async fn a_vote_that_a_reset_has_left_is_for_a_person_to_remove() {
-    let plane = ControlPlane::of(&Parts::of(NEWEST), 3);
-    plane.init().await;
+    let plane = begun(NEWEST, 3).await;
     plane.runner_join(2, &[]).await;
     plane.write_join_config(1);
     let mut run = plane.nodes[1].start_runner(&["kubeadm-join", "--config=/etc/join.yaml", "--output=json"]);
@@ -170,8 +169,7 @@ async fn a_learner_that_was_removed_by_hand() {
 #[tokio::test]
 #[ignore = "cargo xtask node"]
 async fn a_node_that_has_joined_is_left_alone() {
-    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
-    plane.init().await;
+    let plane = begun(NEWEST, 2).await;
     plane.runner_join(1, &[]).await;
     let node = &plane.nodes[1];
     for command in ["rollback", "resume"] {
@@ -221,8 +219,7 @@ async fn a_run_is_undone_while_the_api_server_is_away() {
 #[tokio::test]
 #[ignore = "cargo xtask node"]
 async fn a_node_that_kubeadm_has_joined_is_left_alone() {
-    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
-    plane.init().await;
+    let plane = begun(NEWEST, 2).await;
     plane.kubeadm_join(1).await;
     let node = &plane.nodes[1];
     let (manifest, members) = (node.read("/etc/kubernetes/manifests/etcd.yaml"), plane.members(0).await);
@@ -239,8 +236,7 @@ async fn a_node_that_kubeadm_has_joined_is_left_alone() {
 #[tokio::test]
 #[ignore = "cargo xtask node"]
 async fn a_voter_that_was_removed_by_hand() {
-    let plane = ControlPlane::of(&Parts::of(NEWEST), 3);
-    plane.init().await;
+    let plane = begun(NEWEST, 3).await;
     plane.runner_join(1, &[]).await;
     plane.runner_join(2, &[]).await;
     let node = &plane.nodes[2];
@@ -264,8 +260,7 @@ async fn a_voter_that_was_removed_by_hand() {
 #[tokio::test]
 #[ignore = "cargo xtask node"]
 async fn the_api_server_goes_away_while_the_member_joins() {
-    let plane = ControlPlane::of(&Parts::of(NEWEST), 2);
-    plane.init().await;
+    let plane = begun(NEWEST, 2).await;
     plane.write_join_config(1);
     let node = &plane.nodes[1];
     let mut run = node.start_runner(&["kubeadm-join", "--config=/etc/join.yaml", "--output=json"]);

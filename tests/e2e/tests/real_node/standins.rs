@@ -2,14 +2,15 @@
 
 use std::process::Stdio;
 
-use runner_harness::{ControlPlane, Parts, cargo};
+use runner_harness::cargo;
+
+use crate::{NEWEST, begun};
 
 /// The stand-in API server and the real one are asked the same.
 #[tokio::test]
 #[ignore = "cargo xtask node"]
 async fn the_api_server_answers_as_the_stand_in_does() {
-    let plane = ControlPlane::of(&Parts::of("1.36"), 1);
-    plane.init().await;
+    let plane = begun(NEWEST, 1).await;
     // Its name is known on the nodes only; its address is in its certificate too.
     let kubeconfig = plane.nodes[0].read("/etc/kubernetes/admin.conf");
     let server = format!("https://{}:6443", plane.nodes[0].address());

@@ -5,10 +5,9 @@
 //! starts the kubelet as kubeadm's unit does, and its `systemctl` knows nothing else), images that were imported and not pulled, no network between pods.
 
 use std::fs;
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub use node::RealNode;
 pub use parts::Parts;
@@ -18,7 +17,7 @@ use crate::{Family, Finished, Network, Scratch};
 mod node;
 mod parts;
 
-/// The name by which every node reaches the API server: the first node's, until [`ControlPlane::serve_api_from`].
+/// The name by which every node reaches the API server: the first node's.
 const ENDPOINT: &str = "api.cluster.test";
 /// What a node needs to join, known from the beginning.
 const TOKEN: &str = "abcdef.0123456789abcdef";
@@ -35,9 +34,8 @@ pub struct ControlPlane {
     pub nodes: Vec<RealNode>,
     /// What they are made of.
     pub parts: Parts,
-    network: Network,
-    /// Whose address [`ENDPOINT`] is.
-    endpoint: IpAddr,
+    /// Lives as long as they do.
+    _network: Network,
     scratch: Scratch,
 }
 
@@ -51,8 +49,7 @@ impl ControlPlane {
         let names: Vec<String> = (1..=nodes).map(|number| format!("n{number}")).collect();
         let plug = |name: &String| RealNode::new(network.host(&scratch, name), scratch.join(name), parts);
         let own: Vec<RealNode> = names.iter().map(plug).collect();
-        let endpoint = own[0].address();
-        let mut plane = Self { nodes: own, parts: parts.clone(), network, endpoint, scratch };
+        let mut plane = Self { nodes: own, parts: parts.clone(), _network: network, scratch };
         (0..nodes).for_each(|number| plane.switch_on(number));
         plane
     }
@@ -63,13 +60,6 @@ impl ControlPlane {
         let cgroup = self.control_group(number);
         self.scratch.ends_with_control_group(&cgroup);
         self.nodes[number].switch_on(&hosts, &cgroup);
-    }
-
-    /// Lets every node reach the API server of this one.
-    pub fn serve_api_from(&mut self, number: usize) {
-        self.endpoint = self.nodes[number].address();
-        let hosts = self.hosts();
-        self.nodes.iter().filter(|node| node.is_on()).for_each(|node| node.write("/etc/hosts", &hosts));
     }
 
     /// Makes the first node a cluster of one by `kubeadm init`. Panics where that fails.
@@ -143,22 +133,6 @@ impl ControlPlane {
         }
     }
 
-    /// A Node object, as Kubernetes has it.
-    pub async fn node_object(&self, by: usize, name: &str) -> Value {
-        let text = self.nodes[by].kubectl(&["get", "node", name, "--output=json"]).await;
-        serde_json::from_str(&text).expect("JSON")
-    }
-
-    /// What the nodes' kubelets and runtimes said last, for a failed test.
-    pub fn logs(&self) -> String {
-        self.nodes.iter().map(RealNode::logs).collect()
-    }
-
-    /// Where the test itself is reached by the nodes.
-    pub fn address(&self) -> IpAddr {
-        self.network.address()
-    }
-
     /// A folder of the test, which goes with it. Nodes see it too.
     pub fn scratch(&self) -> &Scratch {
         &self.scratch
@@ -174,7 +148,7 @@ impl ControlPlane {
 
     fn hosts(&self) -> String {
         let own = self.nodes.iter().map(|node| format!("{} {}\n", node.address(), node.name));
-        format!("127.0.0.1 localhost\n{} {ENDPOINT}\n{}", self.endpoint, own.collect::<String>())
+        format!("127.0.0.1 localhost\n{} {ENDPOINT}\n{}", self.nodes[0].address(), own.collect::<String>())
     }
 
     /// The name is this machine's: the scratch's, which is nobody else's, and the node's.

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use etcd_client::{Certificate, Client, ConnectOptions, Identity, TlsOptions};
+use etcd_client::{Client, ConnectOptions};
 
 use super::parts::Parts;
-use crate::{Finished, Host, Spawned, repository, runner_bin};
+use crate::{ClientFiles, Finished, Host, Spawned, repository, runner_bin};
 
 /// A command of kubeadm's or kubectl's on two busy cores: a join takes a quarter of a minute.
 const COMMAND: Duration = Duration::from_secs(240);
@@ -44,11 +44,6 @@ impl RealNode {
     /// Its address.
     pub fn address(&self) -> IpAddr {
         self.host.address()
-    }
-
-    /// What its cable does.
-    pub fn host(&self) -> &Host {
-        &self.host
     }
 
     /// Where its members' peers and clients reach it.
@@ -193,26 +188,14 @@ impl RealNode {
         ids.filter(is_it).filter(|id| namespace(*id) == own).collect()
     }
 
-    /// A client of its etcd member. Errors where there is none that answers, or no certificate for it.
+    /// A client of its etcd member, by kubeadm's certificates. Errors where none answers; panics where there are no certificates.
     pub async fn etcd(&self) -> anyhow::Result<Client> {
-        let pki = |name: &str| fs::read(self.path(format!("/etc/kubernetes/pki/etcd/{name}")));
-        let tls = TlsOptions::new()
-            .ca_certificate(Certificate::from_pem(pki("ca.crt")?))
-            .identity(Identity::from_pem(pki("healthcheck-client.crt")?, pki("healthcheck-client.key")?));
+        let pki = |name: &str| self.path(format!("/etc/kubernetes/pki/etcd/{name}"));
+        let (cert, key) = (pki("healthcheck-client.crt"), pki("healthcheck-client.key"));
         let limit = Duration::from_secs(5);
+        let tls = ClientFiles { ca: pki("ca.crt"), cert, key }.options();
         let options = ConnectOptions::new().with_tls(tls).with_timeout(limit).with_connect_timeout(limit);
         Ok(Client::connect([format!("https://{}:2379", self.address())], Some(options)).await?)
-    }
-
-    /// The end of the kubelet's and of containerd's log, for a failed test.
-    pub fn logs(&self) -> String {
-        let tail = |name: &str| {
-            let text = fs::read(self.folder.join(name)).unwrap_or_default();
-            let text = String::from_utf8_lossy(&text);
-            let lines: Vec<&str> = text.lines().collect();
-            format!("--- {} of {}\n{}\n", name, self.name, lines[lines.len().saturating_sub(30)..].join("\n"))
-        };
-        ["kubelet.log", "containerd.log"].map(tail).concat()
     }
 
     fn containerd_config(&self) -> String {

@@ -5,11 +5,16 @@ use std::{fs, path::PathBuf, process::Command, time::Duration};
 use anyhow::{Context as _, Result, bail};
 
 use super::{is_of, texts};
-use crate::{context::Context, process, say, scratch::Scratch, setup::debian::PrivateApt};
+use crate::{
+    context::Context,
+    process, say,
+    scratch::Scratch,
+    setup::{debian::PrivateApt, go},
+};
 
 const MODULE: &str = "tests/containerd";
 const PROGRAMS: [&str; 3] = ["containerd", "containerd-shim-runc-v2", "ctr"];
-/// Two minutes on two idle cores; ten times that for a slow or busy machine.
+/// A minute on two cores; much more for a slow or busy machine.
 const LIMIT: Duration = Duration::from_secs(1500);
 
 /// Where they are.
@@ -20,8 +25,8 @@ pub(super) fn folder(context: &Context) -> PathBuf {
 /// What they are made of.
 fn inputs(context: &Context) -> Result<String> {
     let files = ["go.mod", "go.sum", "main.go"].map(|file| format!("{MODULE}/{file}"));
-    let own = "tests/xtask/src/node/containerd.rs".to_owned();
-    texts(context, &[&files[..], &[own]].concat())
+    let own = ["node/containerd.rs", "setup/go.rs"].map(|file| format!("tests/xtask/src/{file}"));
+    texts(context, &[files.as_slice(), &own].concat())
 }
 
 /// Whether they are there, and up to date.
@@ -37,12 +42,12 @@ pub(super) fn build(context: &Context) -> Result<()> {
     }
     say::timed("containerd: building with Go", || {
         let scratch = Scratch::new(&context.tools, "containerd")?;
-        let mut go = super::kubernetes::go(context, MODULE)?;
-        go.args(["-tags", "no_btrfs no_devmapper no_zfs", "-ldflags", "-s -w", "-o"]).arg(scratch.path());
+        let mut go = go::build(context, MODULE, "")?;
+        go.args(["-tags", "no_btrfs no_devmapper no_zfs", "-o"]).arg(scratch.path());
         go.args(PROGRAMS.map(|name| format!("github.com/containerd/containerd/v2/cmd/{name}")));
         context.quiet("containerd", &mut go, LIMIT)?;
-        let mut go = super::kubernetes::go(context, MODULE)?;
-        go.args(["-ldflags", "-s -w", "-o"]).arg(scratch.path().join("pause")).arg(".");
+        let mut go = go::build(context, MODULE, "")?;
+        go.arg("-o").arg(scratch.path().join("pause")).arg(".");
         context.quiet("pause", &mut go, LIMIT)?;
         let runc = scratch.path().join("runc");
         match process::on_path("runc") {

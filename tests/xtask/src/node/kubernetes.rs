@@ -1,18 +1,23 @@
 //! Kubernetes' own programs, as one that looks at its own name: `tests/kubeadm`.
 
-use std::{fs, os::unix::fs::symlink, path::PathBuf, process::Command, time::Duration};
+use std::{fs, os::unix::fs::symlink, path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use super::{images, is_of, texts};
-use crate::{context::Context, process, say, scratch::Scratch, setup::etcd};
+use crate::{
+    context::Context,
+    say,
+    scratch::Scratch,
+    setup::{etcd, go},
+};
 
 /// Those whose `go.mod` is in `tests/kubeadm`.
 pub(super) const MINORS: [&str; 3] = ["1.36", "1.35", "1.33"];
 const MODULE: &str = "tests/kubeadm";
 pub(super) const NAMES: [&str; 6] =
     ["kubeadm", "kubelet", "kubectl", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
-/// A quarter of an hour on two idle cores; six times that for a slow or busy machine.
+/// 5 min 7 s on two cores (1.36.3, nothing cached); much more for a slow or busy machine.
 const LIMIT: Duration = Duration::from_secs(5400);
 
 /// Where those of a minor version (`1.36`) are.
@@ -23,7 +28,7 @@ pub(super) fn folder(context: &Context, minor: &str) -> PathBuf {
 /// What they are made of, beside etcd and [`super::containerd`].
 fn inputs(context: &Context, minor: &str) -> Result<String> {
     let module = ["go.mod", "go.sum"].map(|file| format!("{MODULE}/v{minor}/{file}"));
-    let own = ["kubernetes.rs", "images.rs"].map(|file| format!("tests/xtask/src/node/{file}"));
+    let own = ["node/kubernetes.rs", "node/images.rs", "setup/go.rs"].map(|file| format!("tests/xtask/src/{file}"));
     texts(context, &[&module[..], &[format!("{MODULE}/main.go")], &own].concat())
 }
 
@@ -43,16 +48,15 @@ pub(super) fn build(context: &Context, minor: &str) -> Result<()> {
         return Ok(());
     }
     let version = pinned(&inputs).with_context(|| format!("{module} does not require k8s.io/kubernetes"))?.to_owned();
-    say::timed(&format!("Kubernetes {version}: building with Go (a quarter of an hour the first time)"), || {
+    say::timed(&format!("Kubernetes {version}: building with Go (some minutes the first time)"), || {
         let scratch = Scratch::new(&context.tools, &format!("kubernetes-{minor}"))?;
         let program = scratch.path().join("kubernetes");
         let stamp = "k8s.io/component-base/version";
         let (major, minor_number) = minor.split_once('.').unwrap_or((minor, ""));
         // Without the stamp kubeadm takes itself for no version at all.
-        let flags =
-            format!("-s -w -X {stamp}.gitVersion={version} -X {stamp}.gitMajor={major} -X {stamp}.gitMinor={minor_number}");
-        let mut go = go(context, MODULE)?;
-        go.args(["-modfile", &module, "-ldflags", &flags, "-o"]).arg(&program).arg(".");
+        let link = format!("-X {stamp}.gitVersion={version} -X {stamp}.gitMajor={major} -X {stamp}.gitMinor={minor_number}");
+        let mut go = go::build(context, MODULE, &link)?;
+        go.args(["-modfile", &module, "-o"]).arg(&program).arg(".");
         context.quiet(&format!("kubernetes-{minor}"), &mut go, LIMIT)?;
         for name in NAMES {
             symlink("kubernetes", scratch.path().join(name))?;
@@ -68,15 +72,6 @@ pub(super) fn build(context: &Context, minor: &str) -> Result<()> {
 /// The release line of etcd that this Kubernetes comes with (kubeadm's constants.go, `DefaultEtcdVersion`).
 fn etcd_line(minor: &str) -> &'static str {
     if minor == "1.33" { "3.5" } else { "3.6" }
-}
-
-/// `go build` in a folder of the sources. Without cgo no C compiler is needed, and the programs run in an empty image.
-pub(super) fn go(context: &Context, module: &str) -> Result<Command> {
-    let Some(go) = process::on_path("go") else { bail!("there is no go on the PATH; hint: install Go 1.26 or newer") };
-    let mut build = Command::new(go);
-    build.args(["build", "-trimpath", "-buildvcs=false"]).current_dir(context.source(module));
-    build.env("CGO_ENABLED", "0").env("GOWORK", "off");
-    Ok(build)
 }
 
 fn pinned(module: &str) -> Option<&str> {

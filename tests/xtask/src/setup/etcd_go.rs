@@ -1,11 +1,14 @@
 //! etcd built with Go: each folder of `tests/etcd/` is a program of a few lines whose `go.mod` pins etcd's version.
 
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use super::etcd::{self, Source};
-use crate::{context::Context, process, say, scratch::Scratch};
+use super::{
+    etcd::{self, Source},
+    go,
+};
+use crate::{context::Context, say, scratch::Scratch};
 
 const FIX: &str = "install Go 1.26 or newer (with an older one: GOTOOLCHAIN=auto), then cargo xtask setup";
 /// Some 75 s on two idle cores; twenty times that for a slow or busy machine.
@@ -19,16 +22,10 @@ pub(crate) const SOURCES: &[Source] = &[
 ];
 
 fn obtain(context: &Context, source: &Source) -> Result<()> {
-    let Some(go) = process::on_path("go") else { bail!("there is no go on the PATH") };
+    let mut build = go::build(context, source.name, "")?;
     say::timed(&format!("etcd {}: building {} with Go", source.line, source.name), || {
         let scratch = Scratch::new(&context.tools, &format!("etcd-go-{}", source.line))?;
-        let mut build = Command::new(go);
-        // Without cgo no C compiler is needed; without version control stamps it builds in any checkout.
-        build
-            .args(["build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o"])
-            .arg(scratch.path().join("etcd"))
-            .arg(".");
-        build.current_dir(context.source(source.name)).env("CGO_ENABLED", "0").env("GOWORK", "off");
+        build.arg("-o").arg(scratch.path().join("etcd")).arg(".");
         context.quiet(&format!("etcd-go-{}", source.line), &mut build, LIMIT)?;
         etcd::publish(context, source, &scratch, scratch.path())
     })

@@ -7,6 +7,7 @@ pub(crate) mod debian;
 pub(crate) mod etcd;
 mod etcd_debian;
 mod etcd_go;
+pub(crate) mod go;
 pub(crate) mod node;
 pub(crate) mod protoc;
 pub(crate) mod python;
