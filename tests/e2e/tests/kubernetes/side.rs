@@ -50,6 +50,15 @@ impl Scene {
         Spawned::start(self.command("join", kubeconfig))
     }
 
+    /// `runner check`, which needs no argument about a member.
+    fn check(&self, whom: &str) -> Spawned {
+        let mut check = self.stage.node.command("check");
+        check.args(["--for", whom, "--output", "json"]);
+        check.arg("--pki-dir").arg(self.stage.cluster.scratch.join("pki"));
+        check.arg("--kubeconfig").arg(&self.api.kubeconfig);
+        Spawned::start(check)
+    }
+
     fn lease(&self) -> Option<Value> {
         self.api.object(LEASE.0, LEASE.1, LEASE.2)
     }
@@ -149,21 +158,31 @@ async fn etcd_is_not_found_without_pods_and_the_hint_says_what_helps() {
     scene.stage.assert_baseline().await;
 }
 
+/// Its kubelet is ill, and its etcd well.
 #[tokio::test]
-async fn a_node_that_is_not_ready_refuses_and_nothing_is_left() {
+async fn a_node_that_is_not_ready_refuses_no_join_while_its_voter_answers() {
     let scene = Scene::set(3).await;
     scene.api.put(node("m2", false));
-    let ended = scene.join(&scene.api.kubeconfig).finish(SOON).await.expect_code(10);
+    let ended = scene.check("worker").finish(SOON).await.expect_code(0);
     assert_eq!(codes(&ended), ["node-not-ready"]);
+    let ended = scene.join(&scene.api.kubeconfig).finish(SOON).await.expect_code(0);
+    assert_eq!(codes(&ended), ["node-not-ready"]);
+    scene.stage.assert_joined().await;
+}
+
+#[tokio::test]
+async fn a_node_that_is_not_ready_and_whose_voter_is_silent_refuses_and_nothing_is_left() {
+    let mut scene = Scene::set(3).await;
+    scene.api.put(node("m2", false));
+    scene.stage.cluster.stop(1).await;
+    let ended = scene.join(&scene.api.kubeconfig).finish(SOON).await.expect_code(10);
+    assert!(codes(&ended).iter().any(|code| code == "node-not-ready"), "{}", ended.stdout);
     scene.stage.assert_baseline().await;
     assert_eq!((scene.lease(), scene.entry()), (None, None));
     assert_eq!(scene.reasons(), ["EtcdJoinStarted", "EtcdJoinRefused"]);
     // A worker is told the same, without any argument about a member.
-    let mut check = scene.stage.node.command("check");
-    check.args(["--for", "worker", "--output", "json"]).arg("--pki-dir").arg(scene.stage.cluster.scratch.join("pki"));
-    check.arg("--kubeconfig").arg(&scene.api.kubeconfig);
-    let ended = Spawned::start(check).finish(SOON).await.expect_code(10);
-    assert_eq!(codes(&ended), ["node-not-ready"]);
+    let ended = scene.check("worker").finish(SOON).await.expect_code(10);
+    assert!(codes(&ended).iter().any(|code| code == "node-not-ready"), "{}", ended.stdout);
 }
 
 #[tokio::test]
