@@ -13,7 +13,7 @@ use super::kubeadm_args::{IMAGE_REPOSITORY, Unread, of_cluster};
 use super::state_dir::MemberState;
 use super::{Ended, Frame, Output, bad_input, reset, resume, signals};
 use crate::config::kubeadm::{ClusterDocument, Documents, NodeKind};
-use crate::kubeadm::{Done, Driver, Folder, Line, Makings, Part, Plan, Program, shell};
+use crate::kubeadm::{DO_NOT_RESET, Done, Driver, Folder, Line, Makings, Part, Plan, Program, shell};
 use crate::kubernetes::Api;
 use crate::pipeline::{Failure, JournalState, Operation, Outcome};
 use crate::terms::LauncherKind;
@@ -74,6 +74,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
     if args.print {
         return print(&Plan::documented(&makings), frame);
     }
+    signals::begin();
     warn_insecure(&args.join, frame);
     let named = layered_name(&args.join, &defaults, &documents)?;
     let state = args.join.state.member(&defaults, &named)?;
@@ -177,7 +178,7 @@ impl Journey<'_> {
         let ended = Driver { tell: &tell, interrupt }.run(line).await;
         listener.abort();
         let again = format!("runner kubeadm-join {}", shell(&given(std::env::args()).collect::<Vec<_>>()));
-        ended.map_err(|quit| quit.failure(line, &again))
+        ended.map_err(|quit| quit.failure(line, &again, self.etcd_is_here()))
     }
 
     async fn check(&mut self) -> Ended {
@@ -254,6 +255,16 @@ impl Journey<'_> {
         trust(self.join, &self.frame.defaults, &self.documents)
     }
 
+    /// Whether the node has an etcd's manifest or data, whoever made them.
+    fn etcd_is_here(&self) -> bool {
+        let told = self.documents.cluster.as_ref().and_then(|cluster| cluster.data_dir.clone());
+        let mut defaults = self.frame.defaults.clone();
+        defaults.data_dir = told.unwrap_or(defaults.data_dir);
+        let data = self.join.member.data_dir(&defaults).join("member");
+        let manifest = self.folder.kubernetes.join("manifests/etcd.yaml");
+        [data, manifest].iter().any(|path| path.symlink_metadata().is_ok())
+    }
+
     fn say_how_kubeadm_stands(&self) {
         let printer = self.frame.printer;
         let again = shell(&given(std::env::args()).collect::<Vec<_>>());
@@ -267,9 +278,16 @@ impl Journey<'_> {
             ));
             return;
         }
-        printer.say("kubeadm's part is as it was: the kubelet runs, and waits for an etcd on this node");
-        let first = if state.is_some() { "first `runner rollback` and then " } else { "" };
-        printer.say(&format!("{goes_on}; {first}`kubeadm reset` takes kubeadm's part back"));
+        if state.is_some() {
+            printer.say(&format!(
+                "{goes_on}; `runner rollback` undoes the join, and once it has done so `kubeadm reset` takes kubeadm's part back"
+            ));
+        } else if self.etcd_is_here() {
+            printer.say(&format!("{goes_on}; {DO_NOT_RESET}"));
+        } else {
+            printer.say("kubeadm's part is as it was: the kubelet runs, and waits for an etcd on this node");
+            printer.say(&format!("{goes_on}; `kubeadm reset` takes kubeadm's part back"));
+        }
     }
 }
 

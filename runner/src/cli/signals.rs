@@ -25,6 +25,17 @@ struct Answers {
     quiet: bool,
 }
 
+/// Listens from now on, before the first run of a command that has several parts: a signal is for [`between`] to find.
+pub(super) fn begin() {
+    STARTED.call_once(|| {
+        // Without a handler the default applies: the process ends, and its journal can be resumed.
+        let signals: Result<Vec<_>, _> = kinds().into_iter().map(signal).collect();
+        if let Ok(signals) = signals {
+            tokio::spawn(hear(signals));
+        }
+    });
+}
+
 /// Listens from now on for a run, and says what an interrupt does.
 pub(super) fn listen(printer: Printer) -> Interrupt {
     let first = "interrupted: undoing what can be undone (once more leaves everything as it is, to be resumed)";
@@ -69,13 +80,7 @@ fn for_a_run(printer: Printer, words: [&'static str; 2]) -> Interrupt {
         let mut now = NOW.lock().unwrap_or_else(PoisonError::into_inner);
         *now = Answers { run: Some((interrupt.clone(), words, printer)), heard: 0, quiet: false };
     }
-    STARTED.call_once(|| {
-        // Without a handler the default applies: the process ends, and its journal can be resumed.
-        let signals: Result<Vec<_>, _> = kinds().into_iter().map(signal).collect();
-        if let Ok(signals) = signals {
-            tokio::spawn(hear(signals));
-        }
-    });
+    begin();
     interrupt
 }
 

@@ -138,9 +138,13 @@ fn failed(status: ExitStatus, words: &VecDeque<String>) -> Quit {
     Quit::Failed { status: status.to_string(), phase, last }
 }
 
+/// `kubeadm reset` takes a member's data away, and its vote out of the list only where the node is registered.
+pub const DO_NOT_RESET: &str = "etcd is on this node, and its member may have a vote that the cluster counts on: do not `kubeadm reset` this node \
+                                unless `etcdctl member list` on another control-plane node shows that it has none";
+
 impl Quit {
-    /// The failure of a command: what happened, how things stand, and what to run.
-    pub fn failure(&self, line: &Line, again: &str) -> Failure {
+    /// The failure of a command: what happened, how things stand, and what to run. `etcd_is_here`: the node has an etcd's manifest or data.
+    pub fn failure(&self, line: &Line, again: &str, etcd_is_here: bool) -> Failure {
         let (outcome, what) = match self {
             Self::Interrupted => (Outcome::Interrupted, "kubeadm was interrupted".to_owned()),
             // It looks before it writes.
@@ -154,6 +158,7 @@ impl Quit {
             Self::NotStarted(why) => (Outcome::BadInput, why.clone()),
         };
         let state = match line.part {
+            Part::Prepare | Part::Check | Part::Kubelet | Part::Member if etcd_is_here => DO_NOT_RESET,
             Part::Prepare | Part::Check => {
                 "nothing has joined, neither the node nor its etcd member; `kubeadm reset` takes away what kubeadm has written"
             }

@@ -5,7 +5,7 @@
 //! It is asked for a whole join, with the phases named that it is to leave out.
 
 pub use done::{Done, Folder};
-pub use drive::{Driver, Quit};
+pub use drive::{DO_NOT_RESET, Driver, Quit};
 pub use phases::{Known, NEWEST, OLDEST};
 pub use plan::{Line, Makings, Part, Plan, shell};
 pub use program::{Program, Version};

@@ -252,7 +252,8 @@ impl Rude {
             Remedy::RemoveMember { id, only } => match (list.get(*id), only) {
                 (None, _) => false,
                 (Some(member), Only::Learner) => member.learner,
-                (Some(member), Only::NobodyJoins) => !member.started(),
+                (Some(member), Only::NobodyJoins) => member.learner && !member.started(),
+                (Some(member), Only::NotStarted) => !member.started(),
                 // Only what was wiped is gone for good.
                 (Some(_), Only::GoneForGood) => self.gone_for_good(world, *id),
                 (Some(_), Only::NotInUse | Only::ClusterGone) => false,

@@ -81,7 +81,7 @@ async fn a_failure_names_the_phase_the_state_and_the_way_on() {
         )
     };
     let told = async |line: &Line| {
-        let failure = run(line, CancellationToken::new()).await.0.unwrap_err().failure(line, "runner kubeadm-join …");
+        let failure = run(line, CancellationToken::new()).await.0.unwrap_err().failure(line, "runner kubeadm-join …", false);
         let hints: String = failure.hints.iter().take(2).map(|hint| format!("\nhint: {hint}")).collect();
         format!("{} {}{hints}", failure.outcome.exit_status(), failure.message)
     };
@@ -140,8 +140,13 @@ async fn an_interrupt_ends_it_and_what_it_started() {
     let (ended, _) = run(&lines(&program)[1], interrupt).await;
     assert_eq!(ended, Err(Quit::Interrupted));
     assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
-    let failure = ended.unwrap_err().failure(&lines(&program)[1], "again");
+    let quit = ended.unwrap_err();
+    let failure = quit.failure(&lines(&program)[1], "again", false);
     assert_eq!(failure.outcome, Outcome::Interrupted);
+    // Nobody is to reset a node whose etcd may have a vote.
+    let advised = |etcd_is_here| quit.failure(&lines(&program)[0], "again", etcd_is_here).problem.hints[0].clone();
+    assert!(advised(false).contains("`kubeadm reset` takes away"), "{}", advised(false));
+    assert_eq!(advised(true), DO_NOT_RESET);
     let pid = std::fs::read_to_string(child).unwrap();
     let gone = || {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();

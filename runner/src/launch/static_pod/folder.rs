@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::manifest::FILE;
@@ -114,7 +114,8 @@ impl Folder {
         }
     }
 
-    /// Puts the manifest there, whole or not at all, mode 0600. Replaces one of ours; the caller has looked that it is.
+    /// Puts the manifest there, whole or not at all, mode 0600. Replaces one of ours and no other: that is looked at last, since the caller may
+    /// have looked minutes ago.
     pub(super) fn write(&self, text: &str) -> Result<(), Problem> {
         let unfinished = self.path.join(UNFINISHED);
         self.remove_file(UNFINISHED)?;
@@ -123,22 +124,44 @@ impl Folder {
             .map_err(|e| cannot("write", &unfinished, e))?;
         let mut file = File::from(handle);
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-        let placed = written.map_err(|e| failed("write", &unfinished, &e)).and_then(|()| {
-            rustix::fs::renameat(&self.handle, UNFINISHED, &self.handle, FILE)
-                .map_err(|e| cannot("write", &self.manifest(), e))
-        });
+        let placed = written.map_err(|e| failed("write", &unfinished, &e)).and_then(|()| self.place());
         if placed.is_err() {
             let _ = self.remove_file(UNFINISHED);
         }
         placed.and_then(|()| self.sync())
     }
 
-    /// Takes our manifest away, and what a killed runner left of one; tells whether there was a manifest. The caller has looked that
-    /// it is ours.
+    /// Renames what was written to its place.
+    fn place(&self) -> Result<(), Problem> {
+        let flags = match self.found()? {
+            Found::Nothing => RenameFlags::NOREPLACE,
+            Found::Ours { .. } => RenameFlags::empty(),
+            Found::Foreign { what } => return Err(self.replaced(what)),
+        };
+        let renamed = match rustix::fs::renameat_with(&self.handle, UNFINISHED, &self.handle, FILE, flags) {
+            Err(Errno::EXIST) => return Err(self.replaced("there by now")),
+            // A file system without that flag.
+            Err(Errno::INVAL | Errno::NOSYS) => rustix::fs::renameat(&self.handle, UNFINISHED, &self.handle, FILE),
+            other => other,
+        };
+        renamed.map_err(|e| cannot("write", &self.manifest(), e))
+    }
+
+    /// Takes our manifest away, and what a killed runner left of one; tells whether there was a manifest. Refuses one that is not ours: that is
+    /// looked at last.
     pub(super) fn remove(&self) -> Result<bool, Problem> {
         self.remove_file(UNFINISHED)?;
-        let there = self.remove_file(FILE)?;
+        let there = match self.found()? {
+            Found::Nothing => false,
+            Found::Ours { .. } => self.remove_file(FILE)?,
+            Found::Foreign { what } => return Err(self.replaced(what)),
+        };
         self.sync().map(|()| there)
+    }
+
+    fn replaced(&self, what: &str) -> Problem {
+        let text = format!("somebody else has written {} meanwhile: it is {what}", self.manifest().display());
+        refuse(text, &["find out who makes this node's etcd"])
     }
 
     fn remove_file(&self, name: &str) -> Result<bool, Problem> {

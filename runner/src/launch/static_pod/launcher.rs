@@ -91,9 +91,18 @@ impl StaticPodLauncher {
     ///
     /// The folder cannot be read.
     pub fn has_manifest(&self) -> Result<bool, Problem> {
-        // `kubeadm reset` leaves the folder, a thorough person does not.
+        Ok(self.found()?.is_some_and(|(_, found)| found != Found::Nothing))
+    }
+
+    /// The folder and what is in it; none where there is no folder. `kubeadm reset` leaves it, a thorough person does not.
+    fn found(&self) -> Result<Option<(Folder, Found)>, Problem> {
         let path = self.kubelet()?.manifests_dir(&self.config)?;
-        Ok(path.symlink_metadata().is_ok() && self.folder()?.found()? != Found::Nothing)
+        if path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            return Ok(None);
+        }
+        let folder = Folder::open(&path)?;
+        let found = folder.found()?;
+        Ok(Some((folder, found)))
     }
 
     /// The member as it will listen: a pod listens on loopback, too.
@@ -122,21 +131,27 @@ impl StaticPodLauncher {
 
     /// Whose the manifest or the data is, where it is not this member's. A manifest that runner did not write is somebody else's even
     /// while nothing runs: the kubelet will start it.
-    async fn others(&self, folder: &Folder, whose: &Identity) -> Result<Option<String>, Problem> {
-        match folder.found()? {
-            Found::Foreign { what } => return Ok(Some(format!("{} is {what}", folder.manifest().display()))),
-            Found::Ours { text, .. } => {
+    async fn others(&self, whose: &Identity) -> Result<Option<String>, Problem> {
+        match self.found()? {
+            Some((folder, Found::Foreign { what })) => {
+                return Ok(Some(format!("{} is {what}", folder.manifest().display())));
+            }
+            Some((folder, Found::Ours { text, .. })) => {
                 if let Some(theirs) = mark::identity(&text).filter(|theirs| theirs != whose) {
                     let path = folder.manifest();
                     return Ok(Some(format!("{} was written for member {}", path.display(), theirs.member_id)));
                 }
             }
-            Found::Nothing => {}
+            Some((_, Found::Nothing)) | None => {}
         }
         Ok(match data_dir::claimed(&self.config.member.data_dir, whose).await? {
             Claim::Others(what) => Some(what),
             Claim::Its | Claim::Nobodys => None,
         })
+    }
+
+    async fn holds_a_member(&self) -> Result<bool, Problem> {
+        Ok(matches!(data_dir::inspected(&self.config.member.data_dir).await?, DataDir::Member { .. }))
     }
 
     async fn has_data_of(&self, spec: &MemberSpec) -> Result<bool, Problem> {
@@ -182,8 +197,8 @@ impl Launcher for StaticPodLauncher {
         self.check()?;
         let folder = self.folder()?;
         match folder.found()? {
-            // Whoever manages it now (kubeadm's upgrade writes it anew): it runs our member.
-            Found::Foreign { .. } if runs => return Ok(()),
+            // Whoever manages it now (kubeadm's upgrade writes it anew): it runs a member, or is about to. Whose, the check looks.
+            Found::Foreign { .. } if runs || self.holds_a_member().await? => return Ok(()),
             Found::Foreign { what } => return Err(self.refuse_foreign(&folder, what)),
             Found::Nothing | Found::Ours { .. } => {}
         }
@@ -302,29 +317,42 @@ impl Launcher for StaticPodLauncher {
 
     async fn stop(&self, whose: &Identity) -> Result<Guarded, Problem> {
         let _no_start_meanwhile = self.one_at_a_time.lock().await;
-        let folder = self.folder()?;
-        if let Some(theirs) = self.others(&folder, whose).await? {
+        if let Some(theirs) = self.others(whose).await? {
             return Ok(Guarded::NotOurs(theirs));
         }
         let pods = self.pods()?;
-        if folder.remove()? || pods.held() || self.runs().await {
+        let removed = match self.found()? {
+            Some((folder, _)) => folder.remove()?,
+            None => false,
+        };
+        if removed || pods.held() || self.runs().await {
             self.let_go(whose, &pods).await?;
         }
         self.stays_away(false);
         Ok(Guarded::Done(()))
     }
 
+    /// A manifest that runner did not write, on this member's data or on none yet: `kubeadm reset` and `kubeadm join` for example, which goes
+    /// on with the learner that it finds.
+    async fn taken_over(&self, whose: &Identity) -> Result<Option<String>, Problem> {
+        let Some((folder, Found::Foreign { what })) = self.found()? else { return Ok(None) };
+        Ok(match data_dir::claimed(&self.config.member.data_dir, whose).await? {
+            Claim::Its | Claim::Nobodys => Some(format!("{} is {what}", folder.manifest().display())),
+            Claim::Others(_) => None,
+        })
+    }
+
     /// Always moves the data aside: kubeadm's tools and the kubelet work on the same directory.
     async fn discard_data(&self, whose: &Identity, how: Discard) -> Result<Guarded<Option<PathBuf>>, Problem> {
         let _no_start_meanwhile = self.one_at_a_time.lock().await;
         let path = self.config.member.data_dir.clone();
-        if let Some(theirs) = self.others(&self.folder()?, whose).await? {
+        if let Some(theirs) = self.others(whose).await? {
             return Ok(Guarded::NotOurs(theirs));
         }
         if self.runs().await {
             return Err(refuse(format!("the member's etcd runs: {} is in use", path.display()), &["stop it first"]));
         }
-        if let Found::Ours { .. } = self.folder()?.found()? {
+        if self.has_manifest()? {
             return Err(refuse("the kubelet still has the member's manifest", &["stop the member first"]));
         }
         let (whose, how) = (*whose, Discard { keep: true, ..how });

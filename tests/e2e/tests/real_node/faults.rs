@@ -75,6 +75,28 @@ async fn a_kubelet_that_does_not_run() {
     plane.assert_voters(&[0, 1]).await;
 }
 
+/// The kubelet is stopped when a join is undone: nobody is waited for who could end the pod, and nothing starts it again.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn a_kubelet_that_is_stopped_when_the_join_is_undone() {
+    let plane = begun(NEWEST, 2).await;
+    plane.write_join_config(1);
+    let node = &plane.nodes[1];
+    let mut run = node.start_runner(&["kubeadm-join", "--config=/etc/join.yaml", "--stability=10m", "--output=json"]);
+    run.event("step-started", "sync", LONG).await;
+    run.kill();
+    node.break_kubelet().await;
+    let began = std::time::Instant::now();
+    node.runner(&["rollback"]).await.expect_code(0);
+    // A minute is how long a kubelet that runs is given.
+    assert!(began.elapsed() < Duration::from_secs(45), "{:?}", began.elapsed());
+    assert!(node.processes("etcd").is_empty() && !node.has("/var/lib/etcd/member"));
+    plane.assert_voters(&[0]).await;
+    node.mend_kubelet();
+    plane.runner_join(1, &[]).await;
+    plane.assert_voters(&[0, 1]).await;
+}
+
 /// etcd's image is not on the node and cannot be pulled: what to look for is said, the join is undone; then the right one is named. The
 /// kubelet would hold on to the pod for good, as its API server waits for etcd.
 #[tokio::test]

@@ -60,6 +60,25 @@ async fn an_old_run_does_not_harm_a_node_that_kubeadm_has_joined() {
     assert!(!status.stderr.contains("is unfinished"), "{}", text(&status));
 }
 
+/// The same, and it is rolled back while kubeadm joins the node, with the learner that was left: kubeadm gets to its end.
+#[tokio::test]
+#[ignore = "cargo xtask node"]
+async fn an_old_run_does_not_undo_what_kubeadm_is_about_to_do() {
+    let plane = killed_at("sync").await;
+    plane.reset(1).await;
+    let node = &plane.nodes[1];
+    let undone = async {
+        let written = async || node.has("/etc/kubernetes/manifests/etcd.yaml").then_some(()).ok_or("none");
+        runner_harness::eventually("kubeadm's manifest", LONG, written).await;
+        node.runner(&["rollback"]).await
+    };
+    let (_, back) = tokio::join!(plane.kubeadm_join(1), undone);
+    let said = text(&back);
+    back.expect_code(17);
+    assert!(said.contains("is joined by other hands now"), "{said}");
+    plane.assert_voters(&[0, 1]).await;
+}
+
 /// The same, and the old run is gone on with.
 #[tokio::test]
 #[ignore = "cargo xtask node"]

@@ -37,7 +37,8 @@ bind log /var/log
 # What does not outlast a node's being off.
 mount -t tmpfs -o mode=755 tmpfs /run
 cp "$folder/hosts" /etc/hosts
-# Refuses at once: the kubelet waits half a minute for one that does not answer.
+# May be a link into what is covered now. Refuses at once: the kubelet waits half a minute for one that does not answer.
+rm -f /etc/resolv.conf
 echo 'nameserver 127.0.0.1' >/etc/resolv.conf
 mkdir -p /etc/cni/net.d /run/lock
 
@@ -68,7 +69,7 @@ restart) off; on ;;
 is-active) active ;;
 is-enabled) echo enabled ;;
 status) echo "kubelet.service - loaded"; active ;;
-show) echo "ActiveState=\$(active)" ;;
+show) echo "ActiveState=\$(active)"; echo "FragmentPath=$folder/bin/systemctl" ;;
 *) echo "systemctl \$verb is not known here" >&2; exit 1 ;;
 esac
 END

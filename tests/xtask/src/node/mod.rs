@@ -35,6 +35,11 @@ pub(crate) fn run(context: &Context, arguments: &[String]) -> Result<()> {
             "real nodes need root: containerd and the kubelet mount and make control groups; hint: run it as root (sudo -E)"
         );
     }
+    if only_v2() {
+        bail!(
+            "real nodes need control groups of version 1, which this machine has not; hint: boot it with systemd.unified_cgroup_hierarchy=0"
+        );
+    }
     setup::everything(context)?.require_all()?;
     parts(context)?;
     guests::everything(context)?;
@@ -67,8 +72,14 @@ pub(crate) fn lacking(context: &Context) -> Option<&'static str> {
     match (there().unwrap_or(false), is_root()) {
         (false, _) => Some("Kubernetes and containerd are not built, or not as they are pinned now"),
         (true, false) => Some("this user is not root"),
+        (true, true) if only_v2() => Some("this machine has control groups of version 2 only"),
         (true, true) => None,
     }
+}
+
+/// With version 2 a kubelet needs a control group namespace of its own, and nobody has tried that here.
+fn only_v2() -> bool {
+    Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
 }
 
 fn is_root() -> bool {

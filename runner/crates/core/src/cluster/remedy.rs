@@ -40,8 +40,10 @@ pub enum Remedy {
 pub enum Only {
     /// The member's machine or its data is gone for good.
     GoneForGood,
-    /// Nobody is joining the member any more.
+    /// The list still shows the member as a learner, and nobody is joining it any more.
     NobodyJoins,
+    /// The list still shows the member as one that has not started, and nobody is about to start it.
+    NotStarted,
     /// The list shows the member as a learner.
     Learner,
     /// No etcd runs from the directory.
@@ -53,12 +55,14 @@ pub enum Only {
 }
 
 impl Only {
-    const ALL: [Self; 5] = [Self::GoneForGood, Self::NobodyJoins, Self::Learner, Self::NotInUse, Self::ClusterGone];
+    const ALL: [Self; 6] =
+        [Self::GoneForGood, Self::NobodyJoins, Self::NotStarted, Self::Learner, Self::NotInUse, Self::ClusterGone];
 
     fn clause(self) -> &'static str {
         match self {
             Self::GoneForGood => "if it is gone for good, and not only out of reach from here: ",
-            Self::NobodyJoins => "if nobody is joining it any more: ",
+            Self::NobodyJoins => "if nobody is joining it any more, and `etcdctl member list` still shows it as a learner: ",
+            Self::NotStarted => "if nobody is about to start it, and `etcdctl member list` still shows it as unstarted: ",
             Self::Learner => "while `etcdctl member list` shows it as a learner: ",
             Self::NotInUse => "if no etcd runs from it: ",
             Self::ClusterGone => "if that cluster is gone for good: ",

@@ -141,7 +141,7 @@ fn stop_unstarted_voter(member: &Member) -> Stop {
         message: format!("{} was added for these peer URLs as a voter and has not started", member.id),
         remedy: format!(
             "it counts for the quorum without being there; {}, and run the join again",
-            Remedy::remove(member.id, Only::NobodyJoins)
+            Remedy::remove(member.id, Only::NotStarted)
         ),
     }
 }

@@ -17,6 +17,9 @@ use crate::terms::{Outcome, Step};
 pub(super) enum Claim {
     /// The member has no vote, or is not in the list any more: the run may go on, or be undone.
     Open,
+    /// It is a learner that this run has added, and other hands start it by now: the run may go on, but to undo it would be to undo theirs.
+    /// Says what shows that, as a clause.
+    Shared(MemberId, String),
     /// It is a voter, whoever promoted it: there is no way back.
     Voter(MemberId),
     /// The member is gone, and the node belongs to another one: nothing is left for this run to do. Says which, as a clause.
@@ -36,7 +39,12 @@ pub(super) async fn claim(run: &mut Run) -> Result<Claim, Failure> {
             Ok(list) => {
                 let dir = run.parts.launcher.data_dir().await.map_err(Failure::launch)?;
                 let path = run.parts.launcher.data_dir_path();
-                let claim = judge(run, &list, &dir, &path.display().to_string());
+                let mut claim = judge(run, &list, &dir, &path.display().to_string());
+                if let (Claim::Open, Some(id)) = (&claim, added_learner(run, &list)) {
+                    let whose = Identity { cluster_id: list.cluster_id, member_id: id };
+                    let shows = run.parts.launcher.taken_over(&whose).await.map_err(Failure::launch)?;
+                    claim = shows.map_or(Claim::Open, |shows| Claim::Shared(id, shows));
+                }
                 // An add that has had no answer may still take effect, and nobody would remove what comes of it.
                 match run.add_settles.filter(|until| Instant::now() < *until) {
                     Some(until) if matches!(claim, Claim::Overtaken(_)) => patience.prolong(until),
@@ -53,6 +61,12 @@ pub(super) async fn claim(run: &mut Run) -> Result<Claim, Failure> {
             }
         }
     }
+}
+
+/// The learner in the list that an undo would remove.
+fn added_learner(run: &Run, list: &MemberList) -> Option<MemberId> {
+    let id = run.ours(list).filter(|id| run.journal.state().adopted != Some(*id))?;
+    list.get(id).filter(|member| member.learner).map(|member| member.id)
 }
 
 fn judge(run: &Run, list: &MemberList, dir: &DataDir, path: &str) -> Claim {
@@ -89,6 +103,14 @@ fn judge(run: &Run, list: &MemberList, dir: &DataDir, path: &str) -> Claim {
         Some(other) => Claim::Overtaken(format!("{gone}, and {} ({}) has its peer URL", other.label(), other.id)),
         None => Claim::Open,
     }
+}
+
+/// Why a run is over whose learner other hands start by now.
+pub(super) fn shared(id: MemberId, shows: &str) -> String {
+    format!(
+        "its learner {id} is joined by other hands now: {shows} (a new `runner join` takes it over; or, {})",
+        Remedy::remove(id, Only::NobodyJoins)
+    )
 }
 
 /// The end of a run that life has overtaken.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::claim::{Claim, claim, overtaken};
+use super::claim::{Claim, claim, overtaken, shared};
 use super::journal::Journal;
 use super::journal::Record;
 use super::outcome::{Conclusion, Failure};
@@ -216,8 +216,8 @@ impl Unpromoted {
                 self.leave(end).await
             }
             Ok(Claim::Voter(id)) => self.voter(id).await,
-            Ok(Claim::Open) if undoing => self.undo(asked_for(), interrupt).await,
-            Ok(Claim::Open) => self.forward(interrupt).await,
+            Ok(Claim::Open | Claim::Shared(..)) if undoing => self.undo(asked_for(), interrupt).await,
+            Ok(Claim::Open | Claim::Shared(..)) => self.forward(interrupt).await,
             Err(failure) => {
                 let unknown = self.unknown(failure);
                 self.leave(unknown).await
@@ -286,6 +286,14 @@ impl Unpromoted {
             match claim(&mut self.run).await {
                 Ok(Claim::Open) => {}
                 Ok(Claim::Overtaken(why)) => return self.leave(overtaken(&why)).await,
+                Ok(Claim::Shared(id, shows)) => {
+                    let mut end = overtaken(&shared(id, &shows));
+                    if failure.outcome != Outcome::RolledBackOnRequest {
+                        // Its hints are for a node that is this run's own.
+                        end.message = format!("{}; {}", failure.message, end.message);
+                    }
+                    return self.leave(end).await;
+                }
                 Ok(Claim::Voter(_)) => {
                     // So that it is known to whoever goes on with it: nothing is asked about a voter any more.
                     if let Err(stuck) = self.run.record(Record::Promoted) {
@@ -352,12 +360,10 @@ impl Unpromoted {
             ));
         }
         failure = failure.hint(match state.undo_intended {
-            true => format!("when the cluster answers again, run {} again", Remedy::Rollback),
-            false => format!(
-                "when the cluster answers again, run {} to finish the join or {} to undo it",
-                Remedy::Resume,
-                Remedy::Rollback
-            ),
+            true => format!("when that is mended, run {} again", Remedy::Rollback),
+            false => {
+                format!("when that is mended, run {} to finish the join or {} to undo it", Remedy::Resume, Remedy::Rollback)
+            }
         });
         failure.hint(format!("{}, which closes this run and touches nothing", Remedy::Abandon { only: Only::ClusterGone }))
     }

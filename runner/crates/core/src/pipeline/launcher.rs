@@ -110,7 +110,8 @@ pub enum Running {
     Unknown,
 }
 
-/// Starts and stops one member's etcd on this node. Every call observes first, so that calling it twice is calling it once.
+/// Starts and stops one member's etcd on this node. Every call observes first, so that calling it twice is calling it once; one that was
+/// given up in the middle, since the run was interrupted, may be called again.
 #[async_trait]
 pub trait Launcher: Send + Sync {
     /// Checks everything that can be known before the cluster is changed: the binary, its version, ports, files, folders.
@@ -143,6 +144,13 @@ pub trait Launcher: Send + Sync {
     /// Stops this member and waits until it is gone. Nothing to stop is success. What belongs to another member goes on running: whose a
     /// process, a manifest or a unit is, is read from the data and from what it says itself, right before it is touched.
     async fn stop(&self, whose: &Identity) -> Result<Guarded, Problem>;
+
+    /// What shows, as a clause, that other hands start this member by now: they go on with it where this run began. None where nothing does,
+    /// also where what they start has another member's data.
+    async fn taken_over(&self, whose: &Identity) -> Result<Option<String>, Problem> {
+        let _ = whose;
+        Ok(None)
+    }
 
     /// Removes this member's data, or moves it aside and tells where to. Only called for a directory that was absent or empty before.
     /// Refuses while an etcd uses it; touches no other member's data.

@@ -164,6 +164,15 @@ impl Run {
         }
     }
 
+    /// Does what may take minutes, unless interrupted. What was begun of it is left where it is: whoever goes on looks first.
+    pub(super) async fn unless_interrupted<T>(&self, doing: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(Failure::interrupted()),
+            done = doing => Ok(done),
+        }
+    }
+
     /// Fails if interrupted; for loops that may never need to wait.
     pub(super) fn check_interrupt(&self) -> Result<(), Failure> {
         if self.cancel.is_cancelled() { Err(Failure::interrupted()) } else { Ok(()) }

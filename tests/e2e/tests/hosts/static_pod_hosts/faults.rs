@@ -3,6 +3,7 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use runner_harness::{Family, Mischief, SOON, Spawned, eventually, guest, in_a_network_of_its_own, newest};
 use rustix::process::Signal;
@@ -130,4 +131,66 @@ async fn a_join_that_was_killed_holds_up_others_no_longer_than_it_must() {
     site.assert_joined(other).await;
     done(site.join(dead)).await.expect_code(0);
     site.assert_joined(dead).await;
+}
+
+/// Whoever takes Ctrl-C twice for an answer is not kept by a kubelet that takes its time.
+#[tokio::test]
+async fn an_undo_that_waits_for_the_kubelet_can_be_left() {
+    if !in_a_network_of_its_own() {
+        return;
+    }
+    let mut site = Site::start(Family::V4, &newest()).await;
+    let joiner = site.machine();
+    let before = site.list().await;
+    let mut command = site.join(joiner);
+    command.args(["--stability", "10m"]);
+    let mut joining = Spawned::start(command);
+    joining.event("step-started", "sync", SOON).await;
+    joining.signal(Signal::INT);
+    joining.event("undoing", "start-member", SOON).await;
+    let asked = Instant::now();
+    joining.signal(Signal::INT);
+    joining.finish(SOON).await.expect_code(130);
+    // Runner would look for three seconds at least whether anything comes up again.
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    let machine = &site.machines[joiner];
+    done(machine.host.command(&machine.node.command("rollback"))).await.expect_code(0);
+    site.assert_undone(joiner, &before).await;
+    site.assert_nobody_joins();
+}
+
+/// As after `kubeadm reset` and while `kubeadm join` waits for the learner that it has found: the manifest is another's.
+#[tokio::test]
+async fn a_learner_that_other_hands_start_by_now_is_theirs() {
+    if !in_a_network_of_its_own() {
+        return;
+    }
+    let mut site = Site::start(Family::V4, &newest()).await;
+    let joiner = site.machine();
+    let mut command = site.join(joiner);
+    command.args(["--stability", "10m"]);
+    let mut joining = Spawned::start(command);
+    joining.event("step-started", "sync", SOON).await;
+    joining.kill();
+    let machine = &site.machines[joiner];
+    let manifest = machine.kubelet.manifests.join("etcd.yaml");
+    let theirs: String =
+        machine.manifest().lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+    let beside = machine.kubelet.manifests.join(".etcd.yaml");
+    std::fs::write(&beside, &theirs).and_then(|()| std::fs::rename(&beside, &manifest)).expect("it is the test's");
+    let with_theirs = site.list().await;
+    let ended = done(machine.host.command(&machine.node.command("rollback"))).await.expect_code(17);
+    assert!(ended.stderr.contains("is joined by other hands now"), "{}", ended.stderr);
+    // kubeadm may be done a moment later, and then it votes.
+    let only =
+        "if nobody is joining it any more, and `etcdctl member list` still shows it as a learner: etcdctl member remove";
+    assert!(ended.stderr.contains(only), "{}", ended.stderr);
+    assert_eq!(site.list().await, with_theirs);
+    assert!(with_theirs.contains(&(machine.node.peer_url(), true)), "{with_theirs:?}");
+    assert_eq!(machine.manifest(), theirs);
+    site.assert_nobody_joins();
+    // Whoever has it can go on with it, and so can runner.
+    done(site.join(joiner)).await.expect_code(0);
+    site.assert_joined(joiner).await;
+    assert_eq!(site.machines[joiner].manifest(), theirs);
 }

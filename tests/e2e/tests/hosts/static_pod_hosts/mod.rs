@@ -5,4 +5,5 @@ mod faults;
 mod growth;
 mod kubeadm;
 mod outages;
+mod reset;
 mod site;

@@ -1,5 +1,7 @@
 //! start-member: its etcd comes up and publishes itself in the member list.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::add_learner::removed_by_other;
@@ -23,6 +25,7 @@ impl Reversible for StartMember {
 
     async fn run(&self, run: &mut Run) -> Result<String, Failure> {
         let mut patience = Patience::new(self.name(), run.plan.timeouts.start);
+        let launcher = Arc::clone(&run.parts.launcher);
         let (mut handed_over, mut again, mut waits_for) = (false, false, "the member has not published itself yet");
         // What an earlier runner found running is another's to start.
         let others_start = run.journal.state().was_running && run.parts.launcher.running().await != Running::Unknown;
@@ -43,13 +46,13 @@ impl Reversible for StartMember {
                 let running = ran_before(run).await;
                 run.record(Record::StartIntended { running })?;
                 if !others_start {
-                    run.parts.launcher.start(&spec).await.map_err(Failure::launch)?;
+                    run.unless_interrupted(launcher.start(&spec)).await?.map_err(Failure::launch)?;
                 }
                 handed_over = true;
             } else if again {
                 // On the list of now, as at first; what it finds is what it left, and that is as good as nothing.
                 let spec = spec(run, &list, member.id);
-                run.parts.launcher.start(&spec).await.map_err(Failure::launch)?;
+                run.unless_interrupted(launcher.start(&spec)).await?.map_err(Failure::launch)?;
                 again = false;
             } else if !others_start && let Running::No { log } = run.parts.launcher.running().await {
                 // Who ran before this run is its owner's to start, and the log may be of an earlier start of ours.
@@ -94,8 +97,9 @@ impl Reversible for StartMember {
             return Ok(Some("the member runs on, as it did before".to_owned()));
         }
         let Some(whose) = run.identity() else { return Ok(None) };
-        let launcher = std::sync::Arc::clone(&run.parts.launcher);
-        if let Guarded::NotOurs(theirs) = launcher.stop(&whose).await.map_err(failed)? {
+        let launcher = Arc::clone(&run.parts.launcher);
+        let stopped = run.unless_interrupted(launcher.stop(&whose)).await.map_err(|failure| failed(failure.problem))?;
+        if let Guarded::NotOurs(theirs) = stopped.map_err(failed)? {
             return Ok(Some(leave(run, theirs)));
         }
         // Data that was there before is not ours to remove, and a member that was taken over keeps its log: without it, it could
@@ -115,8 +119,12 @@ impl Reversible for StartMember {
 
 /// The way on after a stop or a discard that failed is to try again: each looks whose it is first, which a person would have to do, too.
 fn failed(error: Problem) -> UndoError {
-    let hints: String = error.hints.iter().map(|hint| format!("{hint}; ")).collect();
-    UndoError { error: error.message, remedy: format!("{hints}then run `runner rollback` again") }
+    let again = "run `runner rollback` again";
+    let remedy = match error.hints.as_slice() {
+        [] => again.to_owned(),
+        hints => format!("{}; then {again}", hints.join("; ")),
+    };
+    UndoError { error: error.message, remedy }
 }
 
 /// Leaves what is not ours, and remembers to say so.
