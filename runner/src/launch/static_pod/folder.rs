@@ -245,6 +245,20 @@ mod tests {
         assert_eq!(fs::read_to_string(&elsewhere).unwrap(), format!("{MARK}n1\n"));
     }
 
+    /// Whoever wrote it came after the caller had looked.
+    #[test]
+    fn what_is_not_ours_is_neither_replaced_nor_removed() {
+        let (_above, path) = made();
+        let folder = Folder::open(&path).unwrap();
+        fs::write(path.join(FILE), "apiVersion: v1\n").unwrap();
+        let refused = [folder.write(&format!("{MARK}n1\n")).unwrap_err(), folder.remove().unwrap_err()];
+        for error in refused {
+            assert!(error.message.ends_with("meanwhile: it is a manifest that runner did not write"), "{}", error.message);
+        }
+        assert_eq!(fs::read_to_string(path.join(FILE)).unwrap(), "apiVersion: v1\n");
+        assert!(!path.join(UNFINISHED).exists());
+    }
+
     #[test]
     fn a_folder_that_cannot_be_trusted_is_refused() {
         let (above, path) = made();

@@ -39,6 +39,7 @@ async fn what_is_unfinished_is_said_and_closed_without_the_certificates() {
     let id: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
     site.client().await.member_remove(u64::from_str_radix(&id, 16).expect("an id")).await.expect("a learner can go");
     std::fs::rename(&aside, &machine.node.pki_dir).expect("it is the test's");
+    site.tidy_for_the_absent();
     done(site.join(joiner)).await.expect_code(0);
     site.assert_joined(joiner).await;
 }
