@@ -14,6 +14,7 @@ pub mod plugins;
 pub mod recording;
 pub mod report;
 pub mod scenario;
+pub mod seed;
 pub mod supply;
 pub mod surroundings;
 pub mod tls;

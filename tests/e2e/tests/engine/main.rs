@@ -1,5 +1,6 @@
 //! Joins over real etcd: every way in, every way out, and what etcd really answers.
 
+mod copy_contents;
 mod demo;
 mod etcd_adapter;
 mod etcd_lock;
