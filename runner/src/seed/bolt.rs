@@ -4,8 +4,8 @@
 //! at which the bucket of all buckets begins. A page has a header of 16 bytes (id, flags, count, overflow: how many pages more belong to it)
 //! and then its elements: of a branch (position, key size, page), of a leaf (flags, position, key size, value size). Positions count from the
 //! element itself. The value of a bucket is the page at which it begins, or zero and the page itself right behind. All numbers are the
-//! machine's own, so little-endian here; a copy from a big-endian machine is refused by its magic number.
-//! Source: go.etcd.io/bbolt 1.3 and 1.4 (`internal/common/{page,meta,bucket}.go`, `db.go`), which etcd 3.4 to 3.7 use.
+//! machine's own; read here are those of little-endian machines, and a copy from another one is refused by its magic number.
+//! Source: go.etcd.io/bbolt 1.3 (`page.go`, `db.go`, `bucket.go`), 1.4 and 1.5 (`internal/common`), which etcd 3.4 to 3.7 use.
 //!
 //! The file may be anybody's: nothing in it is believed. What is read is bounded in bytes and in depth.
 
@@ -41,7 +41,8 @@ const LARGEST_PAGE: usize = 1 << 20;
 /// How deep a tree may be. Each level of a real one has at least two pages; 32 levels would be 4 billion pages.
 const DEEPEST: usize = 32;
 
-/// How many bytes of pages are read to list one bucket. A member takes a few hundred bytes, one that was ever removed some thirty.
+/// How many bytes are read to list one bucket, of its pages, and as much of keys and values, which could lie over each other in a page. A
+/// member takes a few hundred bytes, one that was ever removed some thirty.
 const MOST: usize = 16 << 20;
 
 /// A file that can be read at any place.
@@ -160,7 +161,7 @@ struct Meta {
 }
 
 impl<'a, F: ReadAt + ?Sized> Database<'a, F> {
-    /// Opens it: both metas must be whole, as they are in a copy, and the file must have all the pages that are in use.
+    /// Opens it: both metas must be whole, and the file as long as the pages that are in use, as in a copy.
     pub(super) fn open(file: &'a F) -> Result<Self> {
         let first = Meta::read(file, 0)?;
         let page_size = first.page_size;
@@ -173,8 +174,8 @@ impl<'a, F: ReadAt + ?Sized> Database<'a, F> {
         }
         let newer = if second.transaction > first.transaction { second } else { first };
         let in_use = newer.end.checked_mul(u64::from(page_size));
-        if !in_use.is_some_and(|bytes| file.length().is_ok_and(|length| bytes <= length)) {
-            return Err(BoltError::NotBolt("it is cut short"));
+        if in_use != Some(file.length()?) {
+            return Err(BoltError::NotBolt("its length is not that of its pages"));
         }
         Ok(Self { file, page_size: page_size as usize, end: newer.end, root: newer.root })
     }
@@ -224,22 +225,26 @@ impl<'a, F: ReadAt + ?Sized> Database<'a, F> {
     fn seek(&self, mut page: Page, key: &[u8]) -> Result<Option<(Page, Leaf)>> {
         for _ in 0..=DEEPEST {
             if page.kind == LEAF {
+                let mut found = None;
+                let mut order = Order::default();
                 for index in 0..page.count {
                     let leaf = page.leaf(index)?;
+                    order.next(&page, leaf.key)?;
                     if page.part(leaf.key) == key {
-                        return Ok(Some((page, leaf)));
+                        found = Some(leaf);
                     }
                 }
-                return Ok(None);
+                return Ok(found.map(|leaf| (page, leaf)));
             }
             // The last child that begins at the key or before it.
             let mut child = page.branch(0)?.child;
-            for index in 1..page.count {
+            let mut order = Order::default();
+            for index in 0..page.count {
                 let branch = page.branch(index)?;
-                if page.part(branch.key) > key {
-                    break;
+                order.next(&page, branch.key)?;
+                if page.part(branch.key) <= key {
+                    child = branch.child;
                 }
-                child = branch.child;
             }
             page = self.page(child)?;
         }
@@ -271,17 +276,36 @@ impl<'a, F: ReadAt + ?Sized> Database<'a, F> {
     }
 }
 
+/// Keys ascend within a page. bbolt searches by halves, so that where they do not it could find another value than is found here.
+#[derive(Default)]
+struct Order(Option<Range>);
+
+impl Order {
+    fn next(&mut self, page: &Page, key: Range) -> Result<()> {
+        match self.0.replace(key) {
+            Some(last) if page.part(last) >= page.part(key) => Err(page.damaged("its keys are not in their order")),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What one listing has found so far.
 #[derive(Default)]
 struct Listing {
     entries: Vec<Pair>,
     /// Bytes of pages.
     read: usize,
+    /// Bytes of keys and values.
+    copied: usize,
 }
 
 impl Listing {
     fn add(&mut self, page: &Page, leaf: &Leaf) -> Result<()> {
         let (key, value) = (page.part(leaf.key), page.value(leaf)?);
+        self.copied += key.len() + value.len();
+        if self.copied > MOST {
+            return Err(BoltError::TooMuch("bytes"));
+        }
         // A page that comes twice, too.
         if self.entries.last().is_some_and(|(last, _)| last.as_slice() >= key) {
             return Err(page.damaged("its keys are not in their order"));
@@ -337,21 +361,22 @@ impl Page {
     fn leaf(&self, index: usize) -> Result<Leaf> {
         let at = PAGE_HEADER + index * ELEMENT;
         let [flags, position, key, value] = [0, 4, 8, 12].map(|offset| u32_at(&self.bytes, at + offset) as usize);
-        let key = self.range(at + position, key)?;
-        let value = self.range(key.1, value)?;
+        let key = self.range(at, position, key)?;
+        let value = self.range(key.1, 0, value)?;
         Ok(Leaf { is_bucket: flags & IS_BUCKET != 0, key, value })
     }
 
     fn branch(&self, index: usize) -> Result<Branch> {
         let at = PAGE_HEADER + index * ELEMENT;
         let [position, key] = [0, 4].map(|offset| u32_at(&self.bytes, at + offset) as usize);
-        Ok(Branch { key: self.range(at + position, key)?, child: u64_at(&self.bytes, at + 8) })
+        Ok(Branch { key: self.range(at, position, key)?, child: u64_at(&self.bytes, at + 8) })
     }
 
     /// From where to where, within the page.
-    fn range(&self, from: usize, length: usize) -> Result<Range> {
-        let to = from.checked_add(length).filter(|to| *to <= self.bytes.len());
-        to.map(|to| (from, to)).ok_or_else(|| self.damaged("an element leads out of it"))
+    fn range(&self, at: usize, position: usize, length: usize) -> Result<Range> {
+        let from = at.checked_add(position);
+        let range = from.and_then(|from| Some((from, from.checked_add(length).filter(|to| *to <= self.bytes.len())?)));
+        range.ok_or_else(|| self.damaged("an element leads out of it"))
     }
 
     fn part(&self, (from, to): Range) -> &[u8] {
@@ -458,7 +483,7 @@ mod tests {
         assert_eq!(refused(b""), "this is no database of etcd: it is too short");
         assert_eq!(refused(&[7; 4096]), "this is no database of etcd: its magic number is another");
         let whole = sound();
-        assert_eq!(refused(&whole[..whole.len() - 1]), "this is no database of etcd: it is cut short");
+        assert_eq!(refused(&whole[..whole.len() - 1]), "this is no database of etcd: its length is not that of its pages");
         let changed = |at: usize, bytes: &[u8]| {
             let mut file = sound();
             file[at..at + bytes.len()].copy_from_slice(bytes);
@@ -493,17 +518,39 @@ mod tests {
     fn a_tree_without_an_end_ends() {
         let circle = file(&[leaf(3, &[bucket_at("tree", 4)]), branch(4, &[("a", 4), ("b", 4)])]);
         assert_eq!(refused(&circle), "the database has more in a bucket than can be right: levels");
+        assert_eq!(listed(&circle), "the database has more in a bucket than can be right: pages");
         let twice = file(&[leaf(3, &[bucket_at("tree", 4)]), branch(4, &[("a", 5), ("b", 5)]), leaf(5, &[plain("a", "")])]);
         assert_eq!(refused(&twice), "the database is damaged at page 5: its keys are not in their order");
         // Without a key in any of it, and more of it than anybody can read: each level twice what the next one is.
         let mut pages = vec![leaf(3, &[bucket_at("tree", 4)])];
         pages.extend((4..29).map(|id| branch(id, &[("", id + 1), ("", id + 1)])));
         pages.push(leaf(29, &[]));
-        let wide = file(&pages);
-        let database = Database::open(wide.as_slice()).unwrap();
+        assert_eq!(listed(&file(&pages)), "the database has more in a bucket than can be right: pages");
+    }
+
+    fn listed(file: &[u8]) -> String {
+        let database = Database::open(file).unwrap();
         let tree = database.bucket(b"tree").unwrap().unwrap();
-        let refused = database.entries(&tree).expect_err("it is not to be believed").to_string();
-        assert_eq!(refused, "the database has more in a bucket than can be right: pages");
+        database.entries(&tree).expect_err("it is not to be believed").to_string()
+    }
+
+    /// A page of 1 MiB that would be 16 GiB of keys and values: each begins where the one before does, and is longer.
+    #[test]
+    fn elements_over_each_other_take_no_memory() {
+        let elements = 32_000;
+        let mut page = leaf(4, &[plain("", vec![b'x'; 1 << 19])]);
+        page[10..12].copy_from_slice(&u16::try_from(elements).unwrap().to_le_bytes());
+        page.resize(1 << 20, b'x');
+        page[12..16].copy_from_slice(&((1u32 << 20) / 512 - 1).to_le_bytes());
+        for index in 0..elements {
+            let at = 16 + index * 16;
+            let data = 16 + elements * 16;
+            let numbers = [0, data - at, index + 1, (1 << 20) - data - index - 1];
+            let bytes: Vec<u8> = numbers.iter().flat_map(|n| u32::try_from(*n).unwrap().to_le_bytes()).collect();
+            page[at..at + 16].copy_from_slice(&bytes);
+        }
+        let file = file(&[leaf(3, &[bucket_at("tree", 4)]), page]);
+        assert_eq!(listed(&file), "the database has more in a bucket than can be right: bytes");
     }
 
     proptest! {
@@ -522,11 +569,14 @@ mod tests {
         }
 
         #[test]
-        fn garbage_behind_sound_metas_is_answered(body in prop::collection::vec(any::<u8>(), 4096)) {
+        fn garbage_in_pages_with_sound_headers_is_answered(body in prop::collection::vec(any::<u8>(), 4096), small in any::<bool>()) {
             let mut file = sound();
-            let from = 3 * 512;
-            let length = file.len() - from;
-            file[from..].copy_from_slice(&body[..length]);
+            for at in 3 * 512..file.len() {
+                if at % 512 >= PAGE_HEADER {
+                    // Small numbers lead to places within the page.
+                    file[at] = if small && at % 4 > 1 { 0 } else { body[at % body.len()] };
+                }
+            }
             let _ = walk(&file);
         }
     }

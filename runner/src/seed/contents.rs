@@ -1,10 +1,15 @@
 //! What a copied database says about itself: how far it goes, and whose it is.
 //!
-//! A snapshot in raft's sense is a state at an index, the term of that index, and the configuration at that index. etcd writes all three with
-//! the state itself, in one transaction: bucket `meta`, keys `consistent_index` and `term` (8 bytes, big-endian) and `confState` (JSON).
+//! A snapshot in raft's sense is a state at an index, the term of that index, and the configuration at that index. etcd commits all three with
+//! the state itself, in one transaction of bbolt: bucket `meta`, keys `consistent_index` and `term` (8 bytes, big-endian) and `confState` (JSON).
 //! Buckets `members` and `members_removed` have the members by their ids in hex, the first with JSON, and `cluster` has `clusterVersion`.
-//! Source: etcd's `server/storage/schema/{cindex,confstate,membership,meta}.go` and `api/membership/member.go`; 3.5 to 3.7.
-//! 3.4 has neither term nor configuration there.
+//! Source: etcd's `storage/schema/{bucket,cindex,confstate,membership}.go` of 3.6 and 3.7, in 3.5 `mvcc/buckets`, `etcdserver/cindex` and
+//! `api/membership`. 3.4 has neither term nor configuration there.
+//!
+//! What this does *not* prove: that index and term belong together. etcd sets the two one after the other, and for an entry without content,
+//! such as the first of each term, without the lock of the transaction (3.6: `cindex.go` `SetConsistentIndex` and `UnsafeSave`, `server.go`
+//! `applyEntryNormal`): a commit between the two writes a wrong term. Whoever starts a member from it has to know besides that the source had
+//! applied an entry of its term before the copy, and was in that term still when the copy had begun.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +17,7 @@ use serde::Deserialize;
 
 use super::bolt::{BoltError, Database, Pair, ReadAt};
 use crate::cluster::{Member, MemberId};
+use crate::text::one_line;
 
 /// What the database says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,12 +48,19 @@ pub enum ContentsError {
     /// Something is there and cannot be read.
     #[error("the database's {0} cannot be read")]
     Malformed(&'static str),
-    /// It was copied in the middle of a change of members.
-    #[error("the members were being changed when the database was copied")]
+    /// Its members have not changed since etcd 3.4, which wrote none: the next change writes it.
+    #[error("the database has no configuration of raft's: etcd writes it when its members change")]
+    Unrecorded,
+    /// The configuration is one of two sets of voters. etcd 3.4 to 3.7 make no such change.
+    #[error("the database's configuration is one of a change that is under way")]
     Changing,
-    /// The configuration and the member list in it are not one.
+    /// The configuration and the member list in it are not one: it was copied between the two commits of a change, or was restored from a
+    /// snapshot, which keeps the former cluster's configuration until its members change.
     #[error("the database contradicts itself: {0}")]
     Disagrees(String),
+    /// A downgrade is enabled: what is written may be another version's any moment.
+    #[error("the cluster is being downgraded to {0}")]
+    Downgrading(String),
 }
 
 /// raft's configuration, as etcd writes it (`raftpb.ConfState`).
@@ -92,7 +105,7 @@ impl Contents {
             None => Err(ContentsError::Missing(what)),
         };
         let (index, term) = (number(b"consistent_index", "index")?, number(b"term", "term")?);
-        let written = database.get(&meta, b"confState")?.ok_or(ContentsError::Missing("configuration"))?;
+        let written = database.get(&meta, b"confState")?.ok_or(ContentsError::Unrecorded)?;
         let configuration: ConfState =
             serde_json::from_slice(&written).map_err(|_| ContentsError::Malformed("configuration"))?;
         let in_between = [&configuration.voters_outgoing, &configuration.learners_next];
@@ -103,10 +116,12 @@ impl Contents {
         let removed = removed(&database)?;
         agree(&configuration, &members, &removed)?;
         let storage_version = version(database.get(&meta, b"storageVersion")?, "storage version")?;
-        let cluster_version = match database.bucket(b"cluster")? {
-            Some(cluster) => version(database.get(&cluster, b"clusterVersion")?, "cluster version")?,
-            None => None,
-        };
+        let (mut cluster_version, mut downgrade) = (None, None);
+        if let Some(cluster) = database.bucket(b"cluster")? {
+            cluster_version = version(database.get(&cluster, b"clusterVersion")?, "cluster version")?;
+            downgrade = database.get(&cluster, b"downgrade")?;
+        }
+        no_downgrade(downgrade.as_deref())?;
         Ok(Self { index, term, members, removed, cluster_version, storage_version })
     }
 }
@@ -122,6 +137,9 @@ fn members<F: ReadAt + ?Sized>(database: &Database<'_, F>) -> Result<Vec<Member>
         let Ok(written) = serde_json::from_slice::<Written>(&value) else { return Err(malformed) };
         if written.id != id.0 {
             return Err(ContentsError::Disagrees(format!("member {id} is written as member {:x}", written.id)));
+        }
+        if id.0 == 0 || written.peer_urls.as_ref().is_none_or(Vec::is_empty) {
+            return Err(malformed);
         }
         Ok(Member {
             id,
@@ -149,8 +167,30 @@ fn id(key: &[u8]) -> Option<MemberId> {
 
 fn version(written: Option<Vec<u8>>, what: &'static str) -> Result<Option<String>, ContentsError> {
     let text = written.map(String::from_utf8).transpose().map_err(|_| ContentsError::Malformed(what))?;
-    let plain = |text: &String| text.len() < 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-+".contains(&b));
-    if text.as_ref().is_none_or(plain) { Ok(text) } else { Err(ContentsError::Malformed(what)) }
+    // Nothing but three numbers: etcd writes no other, and ends at one that it cannot read.
+    let is_version = |text: &String| {
+        let numbers: Vec<&str> = text.split('.').collect();
+        numbers.len() == 3 && numbers.iter().all(|n| n.bytes().all(|b| b.is_ascii_digit()) && n.parse::<u32>().is_ok())
+    };
+    if text.as_ref().is_none_or(is_version) { Ok(text) } else { Err(ContentsError::Malformed(what)) }
+}
+
+/// `membership/downgrade.go`, the same in 3.5 to 3.7.
+#[derive(Deserialize)]
+struct Downgrade {
+    #[serde(rename = "target-version", default)]
+    target: String,
+    #[serde(default)]
+    enabled: bool,
+}
+
+fn no_downgrade(written: Option<&[u8]>) -> Result<(), ContentsError> {
+    let Some(written) = written else { return Ok(()) };
+    match serde_json::from_slice::<Downgrade>(written) {
+        Ok(downgrade) if !downgrade.enabled => Ok(()),
+        Ok(downgrade) => Err(ContentsError::Downgrading(one_line(&downgrade.target, 40))),
+        Err(_) => Err(ContentsError::Malformed("downgrade")),
+    }
 }
 
 /// One set of ids and roles.
@@ -183,6 +223,7 @@ mod tests {
     use super::*;
 
     struct Scene {
+        cluster: Vec<Entry>,
         meta: Vec<Entry>,
         members: Vec<Entry>,
         removed: Vec<Entry>,
@@ -193,6 +234,7 @@ mod tests {
         let member =
             |id: u64, more: &str| plain(&format!("{id:x}"), format!(r#"{{"id":{id},"peerURLs":["http://h:2380"]{more}}}"#));
         Scene {
+            cluster: vec![plain("clusterVersion", "3.6.0"), plain("downgrade", r#"{"target-version":"","enabled":false}"#)],
             meta: vec![
                 plain("confState", r#"{"voters":[10],"learners":[11],"auto_leave":false}"#),
                 plain("consistent_index", 77u64.to_be_bytes()),
@@ -205,7 +247,7 @@ mod tests {
     }
 
     fn written(scene: &Scene) -> Vec<u8> {
-        let cluster = bucket_inside("cluster", &[plain("clusterVersion", "3.6.0")]);
+        let cluster = bucket_inside("cluster", &scene.cluster);
         let pages = |bytes: &[u8]| bytes.len().div_ceil(super::super::testing::PAGE) as u64;
         let root = |members, meta, removed| {
             leaf(
@@ -254,7 +296,8 @@ mod tests {
     #[test]
     fn what_is_missing_or_cannot_be_read_is_named() {
         let without = |name: &'static str| changed(|s| s.meta.retain(|(key, ..)| key != name.as_bytes()));
-        for (key, what) in [("term", "term"), ("consistent_index", "index"), ("confState", "configuration")] {
+        assert_eq!(without("confState"), ContentsError::Unrecorded.to_string());
+        for (key, what) in [("term", "term"), ("consistent_index", "index")] {
             assert_eq!(without(key), format!("the database does not tell its {what}: it is not one of etcd 3.5 or newer"));
         }
         assert_eq!(changed(|s| s.meta[1].1 = vec![0; 8]), "the database's index cannot be read");
@@ -273,10 +316,19 @@ mod tests {
     fn a_change_under_way_is_refused() {
         for more in [r#","auto_leave":true"#, r#","voters_outgoing":[9]"#, r#","learners_next":[9]"#] {
             let conf = format!(r#"{{"voters":[10],"learners":[11]{more}}}"#);
-            assert_eq!(
-                changed(|s| s.meta[0].1 = conf.into_bytes()),
-                "the members were being changed when the database was copied"
-            );
+            assert_eq!(changed(|s| s.meta[0].1 = conf.into_bytes()), ContentsError::Changing.to_string());
+        }
+    }
+
+    #[test]
+    fn a_downgrade_is_refused() {
+        let written = |text: &str| changed(|s| s.cluster[1].1 = text.as_bytes().to_vec());
+        let enabled = written(r#"{"target-version":"3.5.0","enabled":true}"#);
+        assert_eq!(enabled, "the cluster is being downgraded to 3.5.0");
+        assert_eq!(written("{"), "the database's downgrade cannot be read");
+        for odd in ["3.6", "3.6.x", "3.6.0-rc.1", "3.6.0\n", "", "3..0", "3.6.99999999999"] {
+            let refused = changed(|s| s.cluster[0].1 = odd.as_bytes().to_vec());
+            assert_eq!(refused, "the database's cluster version cannot be read", "{odd}");
         }
     }
 
@@ -290,6 +342,8 @@ mod tests {
         assert_eq!(other, format!("{contradicts}b is among the voters of its configuration and not of its member list"));
         let less = conf(r#"{"voters":[10]}"#);
         assert_eq!(less, format!("{contradicts}b is among the learners of its member list and not of its configuration"));
+        let nowhere = changed(|s| s.members[0].1 = br#"{"id":10,"peerURLs":null}"#.to_vec());
+        assert_eq!(nowhere, "the database's member list cannot be read");
         let nobody = changed(|s| {
             s.members.clear();
             s.meta[0].1 = b"{}".to_vec();

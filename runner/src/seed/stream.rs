@@ -18,6 +18,8 @@ pub struct StreamCheck {
     /// What may be the hash: the last bytes so far.
     tail: Vec<u8>,
     length: u64,
+    /// How long the database is to be, by what came with the first piece.
+    told: Option<u64>,
 }
 
 /// Why a copy cannot be used.
@@ -26,19 +28,31 @@ pub enum StreamError {
     /// It ended early, or the member sends no hash.
     #[error("the copy is not whole: {0} bytes are no database with its hash")]
     Cut(u64),
+    /// It goes on without an end: etcd sends empty pieces for ever where its own disk fails under it.
+    #[error("the member goes on sending beyond the end of its database, or nothing: look at its disk")]
+    Endless,
     /// Something in it was changed on its way.
     #[error("the copy was damaged on its way: its SHA-256 is not the one that was sent")]
     Damaged,
 }
 
 impl StreamCheck {
-    /// The next piece of the stream, in its order.
-    pub fn push(&mut self, piece: &[u8]) {
+    /// The next piece of the stream, in its order, with the bytes that are still to come by what was sent with it.
+    ///
+    /// # Errors
+    ///
+    /// It would never end.
+    pub fn push(&mut self, piece: &[u8], remaining: u64) -> Result<(), StreamError> {
         self.length += piece.len() as u64;
+        let told = *self.told.get_or_insert_with(|| remaining.saturating_add(self.length));
+        if piece.is_empty() || self.length > told.saturating_add(HASH as u64) {
+            return Err(StreamError::Endless);
+        }
         self.tail.extend_from_slice(piece);
         let sure = self.tail.len().saturating_sub(HASH);
         self.hasher.update(&self.tail[..sure]);
         self.tail.drain(..sure);
+        Ok(())
     }
 
     /// Bytes so far, the hash among them.
@@ -72,8 +86,10 @@ mod tests {
 
     fn received(stream: &[u8], piece: usize) -> Result<u64, StreamError> {
         let mut check = StreamCheck::default();
+        let mut remaining = (stream.len() as u64).saturating_sub(32);
         for piece in stream.chunks(piece) {
-            check.push(piece);
+            remaining = remaining.saturating_sub(piece.len() as u64);
+            check.push(piece, remaining)?;
         }
         check.finish()
     }
@@ -84,6 +100,16 @@ mod tests {
             assert_eq!(received(&vec![7; length], 100), Err(StreamError::Cut(length as u64)), "{length}");
         }
         assert_eq!(received(&[7; 544], 100), Err(StreamError::Damaged));
+    }
+
+    #[test]
+    fn a_stream_without_an_end_is_given_up() {
+        let mut check = StreamCheck::default();
+        check.push(&[7; 512], 512).unwrap();
+        assert_eq!(check.push(&[], 512), Err(StreamError::Endless));
+        check.push(&[7; 512], 0).unwrap();
+        check.push(&[7; 32], 0).unwrap();
+        assert_eq!(check.push(&[7], 0), Err(StreamError::Endless));
     }
 
     proptest! {

@@ -15,7 +15,7 @@ async fn copied(client: &mut Client) -> Vec<u8> {
     let mut stream = client.snapshot().await.expect("it sends its database");
     let (mut check, mut bytes) = (StreamCheck::default(), Vec::new());
     while let Some(piece) = stream.message().await.expect("it goes on sending") {
-        check.push(piece.blob());
+        check.push(piece.blob(), piece.remaining_bytes()).expect("it comes to its end");
         bytes.extend_from_slice(piece.blob());
     }
     let length = check.finish().expect("it came whole");
@@ -97,15 +97,17 @@ async fn a_damaged_copy_is_never_a_panic() {
     let sound = Contents::read(bytes.as_slice()).expect("it is sound");
     let mut damaged = bytes.clone();
     let mut refused = 0;
-    for at in 0..bytes.len() {
+    // Behind the metas, which have a checksum.
+    for at in 2 * 4096..bytes.len() {
         damaged[at] ^= 1 << (at % 8);
         match Contents::read(damaged.as_slice()) {
-            Ok(other) => assert!(!other.members.is_empty()),
+            Ok(_) => {}
             Err(_) => refused += 1,
         }
         damaged[at] = bytes[at];
     }
-    assert!(refused > 100, "{refused} of {} are noticed by the structure alone: {sound:?}", bytes.len());
+    // Four pages with a number, a kind and elements, and what stands in JSON.
+    assert!(refused > 200, "{refused} of {} are noticed by the structure alone: {sound:?}", bytes.len());
     for cut in (0..bytes.len()).step_by(97) {
         assert!(Contents::read(&bytes[..cut]).is_err(), "{cut}");
     }
