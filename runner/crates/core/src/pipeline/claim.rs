@@ -108,7 +108,7 @@ fn judge(run: &Run, list: &MemberList, dir: &DataDir, path: &str) -> Claim {
 /// Why a run is over whose learner other hands start by now.
 pub(super) fn shared(id: MemberId, shows: &str) -> String {
     format!(
-        "its learner {id} is joined by other hands now: {shows} (a new `runner join` takes it over; or, {})",
+        "its learner {id} is joined by other hands now: {shows} (where it catches up, a new `runner join` takes it over; or, {})",
         Remedy::remove(id, Only::NobodyJoins)
     )
 }
