@@ -163,7 +163,7 @@ fn fits(node: &NodeDocument, kind: NodeKind, path: &Path) -> Result<(), Failure>
 }
 
 /// The document over the defaults.
-fn layered(defaults: &Defaults, documents: &Documents) -> Defaults {
+pub(super) fn layered(defaults: &Defaults, documents: &Documents) -> Defaults {
     let mut all = defaults.clone();
     let mut health = None;
     if let Some(node) = &documents.node {

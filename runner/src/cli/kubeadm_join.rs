@@ -9,7 +9,7 @@ use super::cluster_args::Trust;
 use super::defaults::Defaults;
 use super::execution::execute_run;
 use super::join::{JoinArgs, Prepared, warn_insecure};
-use super::kubeadm_args::{IMAGE_REPOSITORY, Unread, of_cluster};
+use super::kubeadm_args::{IMAGE_REPOSITORY, Unread, layered, of_cluster};
 use super::state_dir::MemberState;
 use super::{Ended, Frame, Output, bad_input, reset, resume, signals};
 use crate::config::kubeadm::{ClusterDocument, Documents, NodeKind};
@@ -94,11 +94,7 @@ pub(super) async fn run(args: Args, frame: &Frame) -> Ended {
 
 /// The certificates by which etcd is asked, in the folder that the cluster's document names.
 fn trust(join: &JoinArgs, defaults: &Defaults, documents: &Documents) -> Trust {
-    let mut defaults = defaults.clone();
-    if let Some(dir) = documents.cluster.as_ref().and_then(|cluster| cluster.certificates_dir.clone()) {
-        defaults.pki_dir = dir;
-    }
-    join.cluster.trust.trust(&defaults)
+    join.cluster.trust.trust(&layered(defaults, documents))
 }
 
 /// The member's name, which is the node's.
@@ -257,10 +253,7 @@ impl Journey<'_> {
 
     /// Whether the node has an etcd's manifest or data, whoever made them.
     fn etcd_is_here(&self) -> bool {
-        let told = self.documents.cluster.as_ref().and_then(|cluster| cluster.data_dir.clone());
-        let mut defaults = self.frame.defaults.clone();
-        defaults.data_dir = told.unwrap_or(defaults.data_dir);
-        let data = self.join.member.data_dir(&defaults).join("member");
+        let data = self.join.member.data_dir(&layered(&self.frame.defaults, &self.documents)).join("member");
         let manifest = self.folder.kubernetes.join("manifests/etcd.yaml");
         [data, manifest].iter().any(|path| path.symlink_metadata().is_ok())
     }

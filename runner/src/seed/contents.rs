@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::bolt::{BoltError, Database, Pair, ReadAt};
-use crate::cluster::{Member, MemberId};
+use crate::cluster::{Member, MemberId, Version};
 use crate::text::one_line;
 
 /// What the database says.
@@ -31,9 +31,9 @@ pub struct Contents {
     /// The members that were ever removed.
     pub removed: BTreeSet<MemberId>,
     /// The version that the cluster had agreed on, `3.6.0` for example.
-    pub cluster_version: Option<String>,
+    pub cluster_version: Option<Version>,
     /// The version of the database's own format, `3.6.0` for example; 3.5 writes none.
-    pub storage_version: Option<String>,
+    pub storage_version: Option<Version>,
 }
 
 /// Why nothing can be made of it.
@@ -160,19 +160,17 @@ fn removed<F: ReadAt + ?Sized>(database: &Database<'_, F>) -> Result<BTreeSet<Me
 /// An id as etcd writes it.
 fn id(key: &[u8]) -> Option<MemberId> {
     let text = std::str::from_utf8(key).ok()?;
-    let id = MemberId(u64::from_str_radix(text, 16).ok()?);
+    let id: MemberId = text.parse().ok()?;
     // Nothing but its own spelling.
     (id.to_string() == text).then_some(id)
 }
 
-fn version(written: Option<Vec<u8>>, what: &'static str) -> Result<Option<String>, ContentsError> {
-    let text = written.map(String::from_utf8).transpose().map_err(|_| ContentsError::Malformed(what))?;
-    // Nothing but three numbers: etcd writes no other, and ends at one that it cannot read.
-    let is_version = |text: &String| {
-        let numbers: Vec<&str> = text.split('.').collect();
-        numbers.len() == 3 && numbers.iter().all(|n| n.bytes().all(|b| b.is_ascii_digit()) && n.parse::<u32>().is_ok())
-    };
-    if text.as_ref().is_none_or(is_version) { Ok(text) } else { Err(ContentsError::Malformed(what)) }
+/// Nothing but three numbers: etcd writes no other, and ends at one that it cannot read.
+fn version(written: Option<Vec<u8>>, what: &'static str) -> Result<Option<Version>, ContentsError> {
+    let Some(written) = written else { return Ok(None) };
+    let text = String::from_utf8(written).unwrap_or_default();
+    let version = Version::parse(&text).filter(|version| version.to_string() == text);
+    version.map(Some).ok_or(ContentsError::Malformed(what))
 }
 
 /// `membership/downgrade.go`, the same in 3.5 to 3.7.
@@ -283,10 +281,8 @@ mod tests {
         let contents = read(&scene()).unwrap();
         assert_eq!((contents.index, contents.term), (77, 3));
         assert_eq!(contents.removed, BTreeSet::from([MemberId(0x9f)]));
-        assert_eq!(
-            (contents.cluster_version.as_deref(), contents.storage_version.as_deref()),
-            (Some("3.6.0"), Some("3.6.0"))
-        );
+        let version = Version { major: 3, minor: 6, patch: 0 };
+        assert_eq!((contents.cluster_version, contents.storage_version), (Some(version), Some(version)));
         let [voter, learner] = contents.members.as_slice() else { panic!("{contents:?}") };
         assert_eq!((voter.id, voter.name.as_str(), voter.learner), (MemberId(10), "m1", false));
         assert_eq!((voter.peer_urls.len(), voter.client_urls.len()), (1, 1));

@@ -77,7 +77,7 @@ pub(crate) fn lacking(context: &Context) -> Option<&'static str> {
     }
 }
 
-/// With version 2 a kubelet needs a control group namespace of its own, and nobody has tried that here.
+/// What the nodes lay out are hierarchies of version 1; nobody has tried them with version 2.
 fn only_v2() -> bool {
     Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
 }

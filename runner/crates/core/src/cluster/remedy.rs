@@ -146,6 +146,7 @@ mod tests {
             Remedy::Abandon { only: Only::ClusterGone },
             Remedy::remove(id, Only::GoneForGood),
             Remedy::remove(id, Only::NobodyJoins),
+            Remedy::remove(id, Only::NotStarted),
             Remedy::remove(id, Only::Learner),
             Remedy::remove(id, Only::Always),
             Remedy::move_aside("/var/lib/etcd", Only::NotInUse),

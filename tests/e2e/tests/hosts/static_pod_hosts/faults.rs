@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use runner_harness::{Family, Mischief, SOON, Spawned, eventually, guest, in_a_network_of_its_own, newest};
-use rustix::process::Signal;
+use runner_harness::{Family, Mischief, SOON, Spawned, eventually, guest, in_a_network_of_its_own, newest, running_on};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::site::{Site, done};
@@ -58,11 +58,7 @@ async fn a_join_that_fails_leaves_everything_as_it_was() {
     site.machines[joiner].kubelet.come_back();
     // It is interrupted, step by step.
     for step in ["discover", "check", "lock", "add-learner", "start-member", "sync"] {
-        // On a busy machine it would be a voter before the signal comes.
-        let mut command = site.join(joiner);
-        command.args(["--stability", "10m"]);
-        let mut joining = Spawned::start(command);
-        joining.event("step-started", step, SOON).await;
+        let joining = site.joining_at(joiner, step).await;
         joining.signal(Signal::INT);
         assert_ne!(joining.finish(SOON).await.code(), Some(0), "{step}");
         site.assert_undone(joiner, &before).await;
@@ -77,10 +73,7 @@ async fn a_join_that_fails_leaves_everything_as_it_was() {
         site.assert_nobody_joins();
     }
     // Another controller removes its member.
-    let mut command = site.join(joiner);
-    command.args(["--stability", "10m"]);
-    let mut joining = Spawned::start(command);
-    joining.event("step-started", "sync", SOON).await;
+    let joining = site.joining_at(joiner, "sync").await;
     let list = site.client().await.member_list().await.expect("the cluster answers");
     let learner = list.members().iter().find(|m| m.is_learner()).expect("the one that joins").id();
     site.client().await.member_remove(learner).await.expect("a learner can go");
@@ -127,7 +120,7 @@ async fn a_join_that_was_killed_holds_up_others_no_longer_than_it_must() {
     let joined = done(site.join(other)).await.expect_code(0);
     assert!(joined.stdout.contains("lease-taken-over"), "{}", joined.stdout);
     // The dead one's entry says what has become of it, until its node has run once more.
-    done(site.machines[dead].host.command(&site.machines[dead].node.command("rollback"))).await.expect_code(0);
+    site.on(dead, "rollback").await.expect_code(0);
     site.assert_joined(other).await;
     done(site.join(dead)).await.expect_code(0);
     site.assert_joined(dead).await;
@@ -142,10 +135,7 @@ async fn an_undo_that_waits_for_the_kubelet_can_be_left() {
     let mut site = Site::start(Family::V4, &newest()).await;
     let joiner = site.machine();
     let before = site.list().await;
-    let mut command = site.join(joiner);
-    command.args(["--stability", "10m"]);
-    let mut joining = Spawned::start(command);
-    joining.event("step-started", "sync", SOON).await;
+    let mut joining = site.joining_at(joiner, "sync").await;
     joining.signal(Signal::INT);
     joining.event("undoing", "start-member", SOON).await;
     let asked = Instant::now();
@@ -153,8 +143,7 @@ async fn an_undo_that_waits_for_the_kubelet_can_be_left() {
     joining.finish(SOON).await.expect_code(130);
     // Runner would look for three seconds at least whether anything comes up again.
     assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
-    let machine = &site.machines[joiner];
-    done(machine.host.command(&machine.node.command("rollback"))).await.expect_code(0);
+    site.on(joiner, "rollback").await.expect_code(0);
     site.assert_undone(joiner, &before).await;
     site.assert_nobody_joins();
 }
@@ -167,11 +156,7 @@ async fn a_learner_that_other_hands_start_by_now_is_theirs() {
     }
     let mut site = Site::start(Family::V4, &newest()).await;
     let joiner = site.machine();
-    let mut command = site.join(joiner);
-    command.args(["--stability", "10m"]);
-    let mut joining = Spawned::start(command);
-    joining.event("step-started", "sync", SOON).await;
-    joining.kill();
+    site.joining_at(joiner, "sync").await.kill();
     let machine = &site.machines[joiner];
     let manifest = machine.kubelet.manifests.join("etcd.yaml");
     let theirs: String =
@@ -179,7 +164,7 @@ async fn a_learner_that_other_hands_start_by_now_is_theirs() {
     let beside = machine.kubelet.manifests.join(".etcd.yaml");
     std::fs::write(&beside, &theirs).and_then(|()| std::fs::rename(&beside, &manifest)).expect("it is the test's");
     let with_theirs = site.list().await;
-    let ended = done(machine.host.command(&machine.node.command("rollback"))).await.expect_code(17);
+    let ended = site.on(joiner, "rollback").await.expect_code(17);
     assert!(ended.stderr.contains("is joined by other hands now"), "{}", ended.stderr);
     // kubeadm may be done a moment later, and then it votes.
     let only =
@@ -189,8 +174,17 @@ async fn a_learner_that_other_hands_start_by_now_is_theirs() {
     assert!(with_theirs.contains(&(machine.node.peer_url(), true)), "{with_theirs:?}");
     assert_eq!(machine.manifest(), theirs);
     site.assert_nobody_joins();
-    // Whoever has it can go on with it, and so can runner.
-    done(site.join(joiner)).await.expect_code(0);
+    // Whoever has it can go on with it, and so can runner: also where its etcd is just being started.
+    machine.kubelet.go_down();
+    for (id, _) in running_on(&machine.node.data_dir) {
+        let id = Pid::from_raw(id.try_into().expect("a process id")).expect("a process id");
+        kill_process(id, Signal::KILL).expect("it runs");
+    }
+    site.etcd_ended(joiner).await;
+    let mut joining = Spawned::start(site.join(joiner));
+    joining.event("step-started", "start-member", SOON).await;
+    machine.kubelet.come_back();
+    joining.finish(SOON).await.expect_code(0);
     site.assert_joined(joiner).await;
     assert_eq!(site.machines[joiner].manifest(), theirs);
 }

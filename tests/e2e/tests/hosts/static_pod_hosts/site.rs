@@ -144,6 +144,30 @@ impl Site {
         command
     }
 
+    /// A join of the machine that has come to this step and, on however busy a machine, does not get beyond the sync.
+    pub(crate) async fn joining_at(&self, number: usize, step: &str) -> Spawned {
+        let mut command = self.join(number);
+        command.args(["--stability", "10m"]);
+        let mut joining = Spawned::start(command);
+        joining.event("step-started", step, SOON).await;
+        joining
+    }
+
+    /// The command on the machine, to its end.
+    pub(crate) async fn on(&self, number: usize, subcommand: &str) -> Finished {
+        let machine = &self.machines[number];
+        done(machine.host.command(&machine.node.command(subcommand))).await
+    }
+
+    /// Waits until the machine's kubelet has ended its etcd.
+    pub(crate) async fn etcd_ended(&self, number: usize) {
+        let ended = async || match processes_of(&self.machines[number].node.data_dir).as_slice() {
+            [] => Ok(()),
+            _ => Err("it runs".to_owned()),
+        };
+        eventually("the kubelet to end it", SOON, ended).await;
+    }
+
     /// A client of the first member.
     pub(crate) async fn client(&self) -> Client {
         self.machines[0].node.client().await
@@ -193,11 +217,7 @@ impl Site {
         let removed = async || self.client().await.member_remove(id).await.map_err(|e| e.to_string());
         eventually("the member to go", SOON, removed).await;
         std::fs::remove_file(machine.kubelet.manifests.join("etcd.yaml")).expect("its manifest");
-        let gone = async || match processes_of(&machine.node.data_dir).as_slice() {
-            [] => Ok(()),
-            _ => Err("it runs".to_owned()),
-        };
-        eventually("the kubelet to end it", SOON, gone).await;
+        self.etcd_ended(number).await;
         for folder in [&machine.node.data_dir, &machine.node.state_dir] {
             std::fs::remove_dir_all(folder).expect("it is the test's");
         }
